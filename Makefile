@@ -1,0 +1,58 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is optional.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMPLIANCE_DATA_DIR ?= $(CURDIR)/.compliance
+export COMPLIANCE_DATA_DIR
+
+.PHONY: help install demo test dev lint check bench faults lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## the environment, from the lock
+
+$(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "expected Python 3.11 or newer; found $$($(PYTHON) --version). Run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet -r requirements-torch.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
+	@touch $@
+
+demo: install ## from a folder to a verified ledger: make demo [SOURCE=dir] [QUESTIONS=file]
+	@$(BIN)/compliance demo $(if $(SOURCE),--source "$(SOURCE)") $(if $(QUESTIONS),--questions "$(QUESTIONS)")
+
+test: install ## every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+dev: install ## the Dagster UI on the demo's data
+	@$(BIN)/compliance up
+	DAGSTER_HOME=$(COMPLIANCE_DATA_DIR)/dagster $(BIN)/dagster dev -w workspace.yaml
+
+lint: install ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## what CI runs
+
+bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
+	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)")
+
+faults: install ## the long fault injections: kill -9 at random moments
+	$(BIN)/python -m pytest -m slow tests/faults $(PYTEST_ARGS)
+
+lock: install ## resolve pyproject.toml into requirements.lock again
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
+		--no-emit-options --no-header --extra dev --output-file requirements.lock pyproject.toml
+	awk '/^[^ ]/ { skip = /^torch==/ } !skip' requirements.lock > requirements.new && mv requirements.new requirements.lock
+
+clean: ## the environment and the demo's data
+	-[ -x $(BIN)/compliance ] && $(BIN)/compliance down
+	rm -rf $(VENV) .compliance

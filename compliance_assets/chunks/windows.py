@@ -1,0 +1,119 @@
+"""Sentence windows over a tokenised text: whole sentences up to a token limit, overlapping by whole sentences. Pure."""
+
+import bisect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TokenSpans = Sequence[tuple[int, int]]
+
+# A sentence ends after its terminator and closing quotes, before white space; a line break ends one as well, because
+# tables, forms and lists have no terminators. The terminators include the full-width and Devanagari ones.
+_SENTENCE_END = re.compile(r"[.!?…。！？।][\"'”’»)\]]*\s+|\n\s*|(?<=[。！？])")
+#: A run of characters that the tokenizer sees as few tokens (a long base64 line is one) still has to fit a prompt.
+MAX_WINDOW_CHARACTERS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSize:
+    """Both in tokens of the embedder's own tokenizer, special tokens not counted."""
+
+    tokens: int = 300
+    overlap: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`[start, end)` in code points, and how many tokens lie in it."""
+
+    start: int
+    end: int
+    tokens: int
+
+
+def windows_of(text: str, start: int, end: int, token_spans: TokenSpans, size: WindowSize) -> list[Span]:
+    """Windows over `text[start:end]`, which together hold every character of it that is not white space.
+
+    `token_spans` are the tokens of the whole text, sorted. A sentence longer than a window is cut at token boundaries.
+    """
+    token_starts = [token[0] for token in token_spans]
+    sentences = [
+        piece
+        for sentence in _sentences(text, start, end)
+        for piece in _fitting_pieces(text, sentence, token_starts, size)
+    ]
+    return _group(sentences, size)
+
+
+def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Sentence spans without the white space around them."""
+    bounds = [start, *(m.end() for m in _SENTENCE_END.finditer(text, start, end)), end]
+    trimmed = (_trim(text, a, b) for a, b in zip(bounds, bounds[1:], strict=False))
+    return [(a, b) for a, b in trimmed if a < b]
+
+
+def _fitting_pieces(text: str, sentence: tuple[int, int], token_starts: Sequence[int], size: WindowSize) -> list[Span]:
+    start, end = sentence
+    first, last = bisect.bisect_left(token_starts, start), bisect.bisect_left(token_starts, end)
+    if last - first <= size.tokens and end - start <= MAX_WINDOW_CHARACTERS:
+        return [Span(start, end, last - first)]
+    # Pieces the size of the overlap let neighbouring windows of one long sentence overlap too.
+    cuts = token_starts[first + size.overlap : last : size.overlap]
+    bounds = [start, *cuts, end]
+    pieces = []
+    for a, b in zip(bounds, bounds[1:], strict=False):
+        for c in range(a, b, MAX_WINDOW_CHARACTERS):
+            left, right = _trim(text, c, min(c + MAX_WINDOW_CHARACTERS, b))
+            if left < right:
+                count = bisect.bisect_left(token_starts, right) - bisect.bisect_left(token_starts, left)
+                pieces.append(Span(left, right, count))
+    return pieces
+
+
+def _group(pieces: Sequence[Span], size: WindowSize) -> list[Span]:
+    """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows."""
+    windows: list[Span] = []
+    first = 0
+    while first < len(pieces):
+        after = _fill(pieces, first, size)
+        window = pieces[first:after]
+        windows.append(Span(window[0].start, window[-1].end, sum(piece.tokens for piece in window)))
+        if after == len(pieces):
+            break
+        first = _overlap_start(pieces, first, after, size)
+    return windows
+
+
+def _fill(pieces: Sequence[Span], first: int, size: WindowSize) -> int:
+    """The index after the last piece that still fits a window that starts at `first`."""
+    tokens, after = pieces[first].tokens, first + 1
+    while (
+        after < len(pieces)
+        and tokens + pieces[after].tokens <= size.tokens
+        and pieces[after].end - pieces[first].start <= MAX_WINDOW_CHARACTERS
+    ):
+        tokens += pieces[after].tokens
+        after += 1
+    return after
+
+
+def _overlap_start(pieces: Sequence[Span], first: int, after: int, size: WindowSize) -> int:
+    """Where the next window starts: as far back as the overlap allows, but with room for the piece that did not fit."""
+    room = min(size.overlap, size.tokens - pieces[after].tokens)
+    start, tokens = after, 0
+    while (
+        start - 1 > first
+        and tokens + pieces[start - 1].tokens <= room
+        and pieces[after].end - pieces[start - 1].start <= MAX_WINDOW_CHARACTERS
+    ):
+        start -= 1
+        tokens += pieces[start].tokens
+    return start
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -1,0 +1,226 @@
+"""The `compliance` command: thin, one function a verb.
+
+Exit codes: 0 fine, 1 a check failed, 2 wrong use, 3 a dependency is not reachable.
+"""
+
+import contextlib
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from compliance_assets import terminal
+from compliance_assets.contracts.errors import ComplianceError, InvalidInput
+from resources.settings import Settings
+
+if TYPE_CHECKING:
+    from compliance_assets.deployment import Deployment
+
+SAMPLE = Path(__file__).parents[1] / "evals" / "golden" / "sample"
+Result = tuple[object, Callable[[], None], int]  # what --json prints, what a person is shown, the exit code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="compliance-assets")
+def main() -> None:
+    """Cited decisions over a firm's documents, with a ledger that proves each one."""
+
+
+def verb(function: Callable[..., Result]) -> click.Command:
+    """A command with --json and --data-dir, whose errors say what was expected, what was found and what to do."""
+
+    @functools.wraps(function)
+    def run(as_json: bool, data_dir: Path | None, **arguments: Any) -> None:
+        try:
+            with contextlib.ExitStack() as stack:
+                payload, show, code = function(_deployment(data_dir, stack), **arguments)
+        except ComplianceError as problem:
+            payload, show, code = problem.as_dict(), functools.partial(terminal.show_error, problem), problem.exit_code
+        if as_json:
+            click.echo(json.dumps(payload, ensure_ascii=False, indent=2, default=str))
+        else:
+            show()
+        sys.exit(code)
+
+    command = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")(run)
+    command = click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where everything is kept (default: $COMPLIANCE_DATA_DIR or .compliance/).",
+    )(command)
+    return main.command(name=function.__name__.rstrip("_"))(command)
+
+
+def _deployment(data_dir: Path | None, stack: contextlib.ExitStack) -> "Deployment":
+    """The deployment that the environment and --data-dir describe, its progress drawn on standard error."""
+    from compliance_assets.deployment import Deployment
+    from resources.progress import Terminal
+    from resources.telemetry import contain
+
+    settings = Settings.from_environment(data_dir=data_dir)
+    contain(settings.data_dir)
+    return Deployment(settings, progress=stack.enter_context(Terminal()))
+
+
+@verb
+def up(deployment: "Deployment") -> Result:
+    """Start the database and keep it running; create the schema and the keys where they are missing."""
+    deployment.prepare()
+    if deployment.postgres.embedded:
+        deployment.postgres.embedded.stay_up()
+    return (
+        {"up": True, "data_dir": str(deployment.settings.data_dir)},
+        terminal.say(f"Up. Data in {deployment.settings.data_dir}"),
+        0,
+    )
+
+
+@verb
+def down(deployment: "Deployment") -> Result:
+    """Stop the embedded database."""
+    embedded = deployment.postgres.embedded
+    stopped = embedded.stop() if embedded else False
+    return {"stopped": stopped}, terminal.say("Stopped." if stopped else "Nothing of ours was running."), 0
+
+
+@verb
+def status(deployment: "Deployment") -> Result:
+    """What is here: documents, indexes, queued work, the ledger."""
+    from compliance_assets.evidence.store import overview
+
+    embedded = deployment.postgres.embedded
+    if embedded and not embedded.exists:
+        return (
+            {"initialised": False},
+            terminal.say(f"Nothing in {deployment.settings.data_dir} yet. Begin with `compliance demo`."),
+            0,
+        )
+    was_running = embedded.runs if embedded else True
+    with deployment.postgres.connect() as conn:
+        found = {"initialised": True, "server_was_running": was_running, **overview(conn)}
+    return found, lambda: terminal.show_status(found), 0
+
+
+@verb
+@click.argument("folder", metavar="DIR")
+def ingest(deployment: "Deployment", folder: str) -> Result:
+    """Take in every file of DIR (a folder or an fsspec URL) and bring the indexes of its years up to date."""
+    from compliance_assets import commands
+
+    report = commands.ingest(deployment, folder)
+    return report.as_json(), lambda: terminal.show_corpus(report.as_json()), 0 if report.checks_passed else 1
+
+
+@verb
+@click.argument("query")
+@click.option("--year", type=int, required=True, help="The year to search; hits of other years are refused.")
+@click.option("--category", help="The filer category to search.")
+@click.option("--top-k", type=click.IntRange(1, 1000), default=8, show_default=True)
+@click.option(
+    "--opt-in-year", "opt_in_years", type=int, multiple=True, help="Also search this year; recorded in each hit."
+)
+def retrieve(
+    deployment: "Deployment", query: str, year: int, category: str | None, top_k: int, opt_in_years: tuple[int, ...]
+) -> Result:
+    """The chunks nearest to QUERY in a year."""
+    from compliance_assets.contracts.hit import RetrievalScope
+    from compliance_assets.year_index.search import search
+
+    if not query.strip():
+        raise InvalidInput("the query is empty", expected="text", found="nothing", remedy="Say what to look for.")
+    scope = RetrievalScope(year=year, filer_category=category, opt_in_years=opt_in_years)
+    vector = deployment.embedder.encode([query])[0]
+    with deployment.postgres.connect() as conn:
+        found = search(conn, deployment.embedder, vector, scope, top_k)
+    return (
+        [r.hit.model_dump(mode="json") for r in found],
+        lambda: terminal.show_hits([(r.hit, r.text) for r in found]),
+        0,
+    )
+
+
+@verb
+@click.option("--workload", default="ddq.draft_response", show_default=True)
+@click.option("--year", type=int, help="The year that the question is about.")
+@click.option("--category", help="The filer category that the question is about.")
+@click.option("--question", help="One question.")
+@click.option(
+    "--questions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON Lines: id, question, year, filer_category.",
+)
+@click.option("--opt-in-year", "opt_in_years", type=int, multiple=True, help="Also search this year; recorded.")
+def decide(
+    deployment: "Deployment",
+    workload: str,
+    year: int | None,
+    category: str | None,
+    question: str | None,
+    questions: Path | None,
+    opt_in_years: tuple[int, ...],
+) -> Result:
+    """Answer a question, or a file of them, with cited text; every decision goes into the ledger."""
+    from compliance_assets import commands
+    from compliance_assets.model_decisions.work import WorkItem
+    from compliance_assets.model_decisions.workloads import workload_named
+
+    workload_named(workload)
+    if (question is None) == (questions is None) or (question is not None and year is None):
+        raise InvalidInput(
+            "what is to be decided is not clear",
+            expected="--question TEXT with --year Y, or --questions FILE",
+            found=f"question={question!r}, year={year!r}, questions={str(questions) if questions else None!r}",
+            remedy="Give one of the two forms.",
+        )
+    if questions is not None:
+        items = [item for item, _ in commands.read_questions(questions, workload)]
+    else:
+        assert question is not None and year is not None
+        items = [WorkItem(workload, year, commands.usable_question(question), category, opt_in_years)]
+    decided = commands.decide(deployment, items)
+    envelopes = [envelope.model_dump(mode="json") for envelope in decided]
+    return envelopes if questions else envelopes[0], lambda: terminal.show_decisions(envelopes), 0
+
+
+@verb
+@click.argument("response_id")
+def lineage(deployment: "Deployment", response_id: str) -> Result:
+    """Every step of a decision, from the raw object's digest to the ledger entry."""
+    from compliance_assets.evidence.lineage import lineage_of
+
+    with deployment.postgres.connect() as conn:
+        steps = lineage_of(conn, response_id)
+    return steps, lambda: terminal.show_lineage(steps), 0
+
+
+@verb
+def verify(deployment: "Deployment") -> Result:
+    """Walk the whole ledger: every hash, every link, every decision. Exit code 1 when something does not hold."""
+    from compliance_assets.audit_ledger.verify import verify_ledger
+
+    with deployment.postgres.connect() as conn:
+        result = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
+    return result.as_json(), lambda: terminal.show_verification(result.as_json()), 0 if result.verified else 1
+
+
+@verb
+@click.option(
+    "--source", metavar="DIR", default=str(SAMPLE), help="A folder of documents (default: the sample corpus)."
+)
+@click.option(
+    "--questions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON Lines of questions (default: questions.jsonl of the sample).",
+)
+def demo(deployment: "Deployment", source: str, questions: Path | None) -> Result:
+    """From a folder of filings to a verified ledger: take in, index, decide, verify."""
+    from compliance_assets import commands
+
+    if questions is None and source == str(SAMPLE):
+        questions = SAMPLE / "questions.jsonl"
+    report = commands.demo(deployment, source, questions)
+    return report, lambda: terminal.show_demo(report), 0 if report["verified"] and report["checks_passed"] else 1

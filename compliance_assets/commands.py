@@ -1,0 +1,212 @@
+"""What the longer verbs do: sequences of job runs and of work, in the order that a person would start them."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from compliance_assets import keys
+from compliance_assets.audit_ledger.verify import verify_ledger
+from compliance_assets.chunks.chunker import chunker_for
+from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
+from compliance_assets.contracts.response_envelope import ResponseEnvelope
+from compliance_assets.contracts.text import storable
+from compliance_assets.deployment import Deployment
+from compliance_assets.evidence import store as evidence_store
+from compliance_assets.model_decisions import store as decision_store
+from compliance_assets.model_decisions.drain import drain_year, needs_deciding
+from compliance_assets.model_decisions.work import WorkItem, work_item_from_row
+from compliance_assets.normalised_documents import store as document_store
+from compliance_assets.raw_pulls import store as pull_store
+from compliance_assets.raw_pulls.connector import FilesystemConnector, canonical_uri, source_id_of
+from compliance_assets.year_index.backlog import stale_years
+from evals.gold_pages import Page, gold_pages_of, score_gold_pages
+
+INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX)
+
+
+@dataclass(slots=True)
+class CorpusReport:
+    """What taking in a folder came to. Rates are of the work done now; nothing done, no rate."""
+
+    documents: dict[str, int] = field(default_factory=dict)
+    not_ok: list[dict[str, str]] = field(default_factory=list)
+    pages: int = 0
+    years: list[int] = field(default_factory=list)
+    documents_read: int = 0
+    chunks_encoded: int = 0
+    seconds: float = 0.0
+    failed_checks: list[str] = field(default_factory=list)
+
+    @property
+    def checks_passed(self) -> bool:
+        """Whether every blocking check of every run passed."""
+        return not self.failed_checks
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {**asdict(self), "checks_passed": self.checks_passed}
+
+
+def ingest(deployment: Deployment, folder: str) -> CorpusReport:
+    """Take in a folder and index the years that changed. Running it again does nothing."""
+    deployment.prepare()
+    report = CorpusReport()
+    started = time.monotonic()
+    _take_in(deployment, folder, report)
+    _run_years(deployment, _stale(deployment), report, assets=INDEXING)
+    report.seconds = round(time.monotonic() - started, 2)
+    return report
+
+
+def decide(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEnvelope]:
+    """Decide items now, without a Dagster run. Raises DependencyUnavailable for what has to stay queued."""
+    _refuse_unknown_years(deployment, items)
+    deployment.prepare()
+    with deployment.postgres.connect() as conn:
+        decision_store.enqueue(conn, [item for item in items if needs_deciding(conn, deployment.desk, item)])
+        queued = decision_store.queued_years(conn)
+    for year in sorted({item.year for item in items} & set(queued)):
+        drain_year(deployment.desk, year)
+    return _envelopes(deployment, items)
+
+
+def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[str, object]:
+    """A folder of filings to a verified ledger, through the same jobs that the Dagster UI shows."""
+    started = time.monotonic()
+    rows = read_questions(questions, "ddq.draft_response") if questions else []
+    items = [item for item, _ in rows]
+    _refuse_unknown_years(deployment, items)
+    deployment.prepare()
+    report = CorpusReport()
+    _take_in(deployment, source, report)
+    stale = _stale(deployment)
+    with deployment.postgres.connect() as conn:
+        waiting = [i for i in items if i.year in stale or needs_deciding(conn, deployment.desk, i)]
+        decision_store.enqueue(conn, waiting)
+        queued = decision_store.queued_years(conn)
+    _run_years(deployment, sorted({*stale, *queued}), report, assets=keys.YEARLY)
+    envelopes = _envelopes(deployment, items)
+    with deployment.postgres.connect() as conn:
+        verification = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
+        doc_ids = sorted({chunk.doc_id for e in envelopes for chunk in e.retrieved_chunks})
+        paths = evidence_store.paths_of(conn, doc_ids)
+    report.seconds = round(time.monotonic() - started, 2)
+    gold = score_gold_pages([(pages, e) for (_, pages), e in zip(rows, envelopes, strict=True)], paths)
+    return {
+        **report.as_json(),
+        "questions": len(items),
+        "decided_now": len(waiting),
+        "decisions": [_decision_row(item, e) for item, e in zip(items, envelopes, strict=True)],
+        "gold_pages": gold.as_json(),
+        "verified": verification.verified,
+        "ledger": verification.as_json(),
+    }
+
+
+def read_questions(path: Path, workload: str) -> list[tuple[WorkItem, frozenset[Page]]]:
+    """The rows of a questions file with their gold pages, where they have any. Raises InvalidInput naming the row."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as problem:
+                raise InvalidInput(
+                    f"row {number} of the questions file is not usable",
+                    expected="a JSON object",
+                    found=str(problem),
+                    remedy=f"Correct line {number} of {path}.",
+                ) from None
+            rows.append((work_item_from_row(row, workload, number), gold_pages_of(row)))
+    if not rows:
+        raise InvalidInput(
+            "the questions file has no rows",
+            expected='lines such as {"id": "q1", "question": "…", "year": 2023, "filer_category": "…"}',
+            found="an empty file",
+            remedy=f"Fill {path}.",
+        )
+    return rows
+
+
+def usable_question(text: str) -> str:
+    """A question as it is stored. Raises InvalidInput for one without a word."""
+    if not text.strip():
+        raise InvalidInput("the question is empty", expected="text", found=repr(text), remedy="Say what to decide.")
+    return storable(text)
+
+
+def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
+    from compliance_assets.definitions import build_defs
+    from jobs.in_process import run_job
+
+    uri = canonical_uri(folder)
+    FilesystemConnector(uri).list()  # refuse a folder that is not there before it becomes a source of every pull
+    with deployment.postgres.connect() as conn:
+        pull_store.register_source(conn, source_id_of(uri), uri)
+    outcome = run_job(build_defs(deployment), deployment.settings, "intake")
+    report.failed_checks += outcome.failed_checks
+    report.documents_read = int(str(outcome.metadata.get("normalised_documents", {}).get("read_now", 0)))
+    with deployment.postgres.connect() as conn:
+        _, report.documents = document_store.counts(conn)
+        report.not_ok, report.pages = document_store.not_ok(conn), document_store.page_count(conn)
+
+
+def _run_years(deployment: Deployment, years: Sequence[int], report: CorpusReport, assets: Sequence[object]) -> None:
+    from compliance_assets.definitions import build_defs
+    from jobs.in_process import run_job
+
+    defs = build_defs(deployment)
+    for year in years:
+        outcome = run_job(defs, deployment.settings, "corpus_to_ledger", partition=str(year), assets=assets)  # type: ignore[arg-type]
+        report.years.append(year)
+        report.failed_checks += [f"{year}:{check}" for check in outcome.failed_checks]
+        report.chunks_encoded += int(str(outcome.metadata.get("embeddings", {}).get("encoded_now", 0)))
+
+
+def _stale(deployment: Deployment) -> list[int]:
+    """Years whose index no longer matches their documents."""
+    with deployment.postgres.connect() as conn:
+        version = chunker_for(deployment.embedder).version
+        stale = stale_years(conn, deployment.postgres.organization_id, deployment.embedder, version)
+    return sorted(set(stale) & set(deployment.settings.years))
+
+
+def _envelopes(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEnvelope]:
+    work_ids = [item.work_id for item in items]
+    with deployment.postgres.connect() as conn:
+        envelopes = decision_store.envelopes_of_work(conn, work_ids)
+        waiting = decision_store.waiting_reasons(conn, work_ids)
+    if waiting:
+        raise DependencyUnavailable(
+            f"{len(waiting)} of {len(items)} questions could not be decided and stay queued",
+            expected="an answer to each",
+            found=next(iter(waiting.values())),
+            remedy="Mend that and run the same command again: what was decided stays, the rest is decided then.",
+        )
+    return [envelopes[work_id] for work_id in work_ids]
+
+
+def _refuse_unknown_years(deployment: Deployment, items: Sequence[WorkItem]) -> None:
+    years = deployment.settings.years
+    for item in items:
+        if item.year not in years:
+            raise InvalidInput(
+                f"the year of {item.item_id or 'the question'} is not served here",
+                expected=f"a year from {years[0]} to {years[-1]}",
+                found=str(item.year),
+                remedy="Correct the year, or widen COMPLIANCE_YEARS.",
+            )
+
+
+def _decision_row(item: WorkItem, envelope: ResponseEnvelope) -> dict[str, object]:
+    return {
+        "id": item.item_id,
+        "year": item.year,
+        "filer_category": item.filer_category,
+        "response_id": envelope.response_id,
+        "decision": envelope.decision,
+        "confidence": envelope.confidence,
+        "citations": len(envelope.citations),
+    }

@@ -1,0 +1,93 @@
+"""A deployment: settings made into connections and clients, for the code location and the command line alike."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from compliance_assets.audit_ledger import store as ledger_store
+from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.migrations.runner import migrate
+from compliance_assets.model_decisions.drain import Desk
+from compliance_assets.model_decisions.extractive import ExtractiveModel
+from resources.clock import system_clock
+from resources.embedder import Embedder, embedder_from
+from resources.keyring import Keyring
+from resources.object_store import ObjectStore
+from resources.postgres import Postgres
+from resources.progress import Progress, Silent
+from resources.providers import OpenAICompatibleProvider, Provider
+from resources.settings import Settings
+
+DAGSTER_YAML = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Building one does no I/O; `prepare` makes it usable."""
+
+    settings: Settings
+    progress: Progress = field(default_factory=Silent)
+
+    def prepare(self) -> None:
+        """Create what is missing: the data directory, Dagster's home, the master key, the schema. Idempotent."""
+        self.settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(DAGSTER_YAML, self.settings.dagster_home / "dagster.yaml")
+        self.postgres.start()
+        with self.postgres.connect() as conn:
+            if ledger_store.head(conn).seq == 0:  # a new key would orphan the entries of a lost one
+                self.keyring.create_if_missing()
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        """Sessions in the deployment's organisation, its schema current."""
+        return Postgres(self.settings, prepare=lambda connect: migrate(connect, self.settings.years))
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The content-addressed store of raw bytes."""
+        return ObjectStore(self.settings.object_store_url)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The configured embedding model."""
+        return embedder_from(self.settings.embedder)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The master key, outside Postgres."""
+        key_file = self.settings.data_dir / "keys" / "master.key"
+        return Keyring(key_file, environment_key=os.environ.get("COMPLIANCE_MASTER_KEY"))
+
+    @cached_property
+    def provider(self) -> Provider:
+        """The configured model."""
+        make, _, model = self.settings.model.partition(":")
+        if self.settings.model == ExtractiveModel.model:
+            return ExtractiveModel()
+        if make == "openai" and model:
+            return OpenAICompatibleProvider(model)
+        raise InvalidInput(
+            "unknown model",
+            expected=f"{ExtractiveModel.model} or openai:MODEL",
+            found=repr(self.settings.model),
+            remedy="Set COMPLIANCE_MODEL to one of them.",
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Everything that deciding needs."""
+        return Desk(self.postgres, self.embedder, self.provider, self.keyring, system_clock, self.progress)
+
+    def resources(self) -> dict[str, object]:
+        """By the names that assets, checks and sensors ask for."""
+        return {
+            "settings": self.settings,
+            "postgres": self.postgres,
+            "objects": self.objects,
+            "embedder": self.embedder,
+            "keyring": self.keyring,
+            "desk": self.desk,
+            "progress": self.progress,
+        }

@@ -1,0 +1,19 @@
+"""Every asset key and group, in lineage order. A key is the name of its room."""
+
+import dagster as dg
+
+DATA_PLANE = "data_plane"
+COMPLIANCE_PLANE = "compliance_plane"
+
+RAW_PULLS = dg.AssetKey("raw_pulls")
+NORMALISED_DOCUMENTS = dg.AssetKey("normalised_documents")
+CHUNKS = dg.AssetKey("chunks")
+EMBEDDINGS = dg.AssetKey("embeddings")
+YEAR_INDEX = dg.AssetKey("year_index")
+MODEL_DECISIONS = dg.AssetKey("model_decisions")
+AUDIT_LEDGER = dg.AssetKey("audit_ledger")
+
+#: Unpartitioned: the year is what normalisation finds.
+INTAKE = (RAW_PULLS, NORMALISED_DOCUMENTS)
+#: Partitioned by year.
+YEARLY = (CHUNKS, EMBEDDINGS, YEAR_INDEX, MODEL_DECISIONS, AUDIT_LEDGER)

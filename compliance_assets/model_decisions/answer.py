@@ -1,0 +1,43 @@
+"""The output contract of a model, and how its raw text is read against it. Pure."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from compliance_assets.contracts.base import Contract
+
+_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+
+
+class AnswerSegment(Contract):
+    """A piece of the answer and the chunks it rests on."""
+
+    text: str = Field(min_length=1)
+    cited_chunk_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class AnswerCitation(Contract):
+    """A quote, verbatim from the chunk."""
+
+    chunk_id: str
+    quote: str = Field(min_length=1)
+
+
+class ModelAnswer(Contract):
+    """What a model must return. Its own confidence is recorded, never relied on."""
+
+    decision: Literal["answered", "insufficient_evidence"]
+    confidence: float = Field(ge=0, le=1)
+    segments: tuple[AnswerSegment, ...]
+    citations: tuple[AnswerCitation, ...]
+
+
+def read_answer(text: str) -> ModelAnswer | str:
+    """The answer, or what is wrong with it. A code fence around the JSON is tolerated, prose is not."""
+    fenced = _FENCE.match(text)
+    try:
+        return ModelAnswer.model_validate_json(fenced.group(1) if fenced else text)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}"

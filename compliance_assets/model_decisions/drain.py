@@ -1,0 +1,125 @@
+"""Drains the work table of a year: retrieve, decide, record. Called by the asset and by the command line alike."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+
+import numpy as np
+
+from compliance_assets.chunks.chunker import chunker_for
+from compliance_assets.contracts.canonical import digest_of
+from compliance_assets.contracts.errors import DependencyUnavailable
+from compliance_assets.contracts.release import Release
+from compliance_assets.model_decisions import store
+from compliance_assets.model_decisions.decide import CODE_VERSION, decide, idempotency_key
+from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.model_decisions.workloads import workload_named
+from compliance_assets.year_index.parameters import HnswParameters
+from compliance_assets.year_index.search import search
+from compliance_assets.year_index.store import live_index
+from resources.batches import drain
+from resources.clock import Clock
+from resources.embedder import Embedder
+from resources.keyring import Keyring
+from resources.postgres import Connection, Postgres
+from resources.progress import Progress
+from resources.providers import Provider
+
+BATCH_ITEMS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that deciding needs."""
+
+    postgres: Postgres
+    embedder: Embedder
+    provider: Provider
+    keyring: Keyring
+    clock: Clock
+    progress: Progress
+
+
+@dataclass(slots=True)
+class DrainReport:
+    """What a drain did. `postponed`: work_id -> why the item is still queued."""
+
+    decided: int = 0
+    already_decided: int = 0
+    postponed: dict[str, str] = field(default_factory=dict)
+
+
+def release_of(workload_name: str, embedder: Embedder, model: str) -> Release:
+    """The manifest of what decisions under a workload are made with, here and now."""
+    workload = workload_named(workload_name)
+    return Release(
+        prompt_version=f"{workload.template}@{workload.template_version}:{digest_of(workload.template_text)}",
+        threshold_version=None,
+        router_map=digest_of({workload.name: {"model": model, "top_k": workload.top_k}}),
+        policy_bundle=None,
+        chunker=chunker_for(embedder).version,
+        embedder_digest=embedder.digest,
+        index_parameters=digest_of(HnswParameters().as_json()),
+        golden_set=None,
+        code_version=f"{version('compliance-assets')}/{CODE_VERSION}",
+    )
+
+
+def drain_year(desk: Desk, year: int) -> DrainReport:
+    """Decide every queued item of a year, each in a transaction with its ledger entry.
+
+    An item whose provider does not answer stays queued with the reason; the others go on.
+    """
+    report = DrainReport()
+    drain(
+        desk.postgres,
+        claim=lambda conn: store.claim(conn, year, BATCH_ITEMS, list(report.postponed)),
+        count_pending=lambda conn: store.count_pending(conn, year, list(report.postponed)),
+        work=lambda conn, batch: _decide_batch(desk, conn, batch, report),
+    )
+    return report
+
+
+def needs_deciding(conn: Connection, desk: Desk, item: WorkItem) -> bool:
+    """Whether no decision was made yet on this input with this release over the index as it is now."""
+    key = idempotency_key(
+        item, release_of(item.workload, desk.embedder, desk.provider.model), _index_version(conn, item)
+    )
+    return store.response_of_key(conn, item.year, key) is None
+
+
+def _decide_batch(desk: Desk, conn: Connection, batch: Sequence[WorkItem], report: DrainReport) -> None:
+    vectors = desk.embedder.encode([item.question for item in batch])
+    for item, vector in zip(batch, vectors, strict=True):
+        try:
+            with conn.transaction():  # one item's failure undoes that item alone
+                _decide_one(desk, conn, item, vector, report)
+        except DependencyUnavailable as problem:
+            report.postponed[item.work_id] = str(problem)
+            store.postpone(conn, item, str(problem))
+        done = report.decided + report.already_decided
+        desk.progress.advance(f"{item.year}: questions decided", done)
+
+
+def _decide_one(desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray, report: DrainReport) -> None:
+    started = time.monotonic()
+    release = release_of(item.workload, desk.embedder, desk.provider.model)
+    index_version = _index_version(conn, item)
+    known = store.response_of_key(conn, item.year, idempotency_key(item, release, index_version))
+    if known:
+        store.finish(conn, item, *known)
+        report.already_decided += 1
+        return
+    retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)
+    source: Callable[[str, int, int], str] = partial(store.source_text, conn)
+    decision = decide(item, retrieved, desk.provider, source, release, index_version, desk.clock())
+    store.record(conn, desk.keyring, decision, time.monotonic() - started)
+    report.decided += 1
+
+
+def _index_version(conn: Connection, item: WorkItem) -> str:
+    """The versions that the item's scope searches, `none` for a year without an index."""
+    indexes = [live_index(conn, year) for year in item.scope.years]
+    return "+".join(index.index_version if index else "none" for index in indexes)

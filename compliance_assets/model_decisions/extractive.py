@@ -1,0 +1,194 @@
+"""local/extractive-v1: a model that can only quote. It sees the rendered prompt, as any provider would. Pure.
+
+It scores every sentence of the passages by the share of the question's words that stand in it, weighted by how rare a
+word is among the sentences (inverse document frequency), and answers with the best ones, verbatim, each cited.
+"""
+
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MARK
+from resources.providers import Completion
+
+MAX_SEGMENTS = 3
+MIN_SUPPORT = 0.30  # below this share of the question's weight a sentence supports nothing
+SENTENCE_LENGTH = (20, 600)  # characters: a heading says too little, a whole table too much
+
+_SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…](?!\s)[^\n.!?…]*)*[.!?…]?")
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
+_STOP_WORDS = frozenset(
+    [
+        "a",
+        "about",
+        "all",
+        "also",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "based",
+        "be",
+        "by",
+        "can",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "like",
+        "many",
+        "much",
+        "of",
+        "on",
+        "or",
+        "our",
+        "please",
+        "question",
+        "should",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "there",
+        "these",
+        "this",
+        "to",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "year",
+        "you",
+        "your",
+        "answer",
+        "using",
+        "used",
+        "o",
+        "os",
+        "as",
+        "um",
+        "uma",
+        "de",
+        "da",
+        "do",
+        "das",
+        "dos",
+        "em",
+        "no",
+        "na",
+        "nos",
+        "nas",
+        "e",
+        "ou",
+        "que",
+        "qual",
+        "quais",
+        "quanto",
+        "como",
+        "para",
+        "por",
+        "com",
+        "se",
+        "foi",
+        "é",
+        "são",
+        "seu",
+        "sua",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    chunk_id: str
+    text: str
+    words: frozenset[str]
+    rank: int
+
+
+class ExtractiveModel:
+    """Deterministic: the same prompt gives the same answer."""
+
+    model = "local/extractive-v1"
+
+    def complete(self, prompt: str) -> Completion:
+        """The answer to a rendered prompt, in the output contract that the prompt states."""
+        started = time.monotonic()
+        question, passages = _read_prompt(prompt)
+        text = json.dumps(_answer(question, passages), ensure_ascii=False)
+        return Completion(text, self.model, "local", 1, time.monotonic() - started)
+
+
+def _read_prompt(prompt: str) -> tuple[str, list[dict[str, str]]]:
+    rest = prompt.split(QUESTION_MARK, 1)[1]
+    question, passages = rest.split(PASSAGES_MARK, 1)
+    return json.loads(question), [json.loads(line) for line in passages.splitlines() if line.strip()]
+
+
+def _answer(question: str, passages: Sequence[dict[str, str]]) -> dict[str, object]:
+    sentences = [s for rank, passage in enumerate(passages) for s in _sentences(passage, rank)]
+    chosen = _best(_content_words(question), sentences)
+    if not chosen:
+        return {"decision": "insufficient_evidence", "confidence": 0.0, "segments": [], "citations": []}
+    return {
+        "decision": "answered",
+        "confidence": round(max(score for score, _ in chosen), 4),
+        "segments": [{"text": s.text, "cited_chunk_ids": [s.chunk_id]} for _, s in chosen],
+        "citations": [{"chunk_id": s.chunk_id, "quote": s.text} for _, s in chosen],
+    }
+
+
+def _best(wanted: frozenset[str], sentences: Sequence[_Sentence]) -> list[tuple[float, _Sentence]]:
+    """The best supported sentences of different passages, best first, at most MAX_SEGMENTS."""
+    frequency = Counter(word for sentence in sentences for word in sentence.words & wanted)
+    weight = {word: math.log(1 + len(sentences) / (1 + frequency[word])) for word in wanted}
+    total = sum(weight.values())
+    scored = [(sum(weight[w] for w in s.words & wanted) / total, s) for s in sentences] if total else []
+    scored.sort(key=lambda pair: (-pair[0], pair[1].rank, pair[1].text))
+    chosen: list[tuple[float, _Sentence]] = []
+    for score, sentence in scored:
+        fresh = all(sentence.chunk_id != s.chunk_id and sentence.text != s.text for _, s in chosen)
+        if score >= MIN_SUPPORT and fresh and len(chosen) < MAX_SEGMENTS:
+            chosen.append((score, sentence))
+    return chosen
+
+
+def _sentences(passage: dict[str, str], rank: int) -> list[_Sentence]:
+    shortest, longest = SENTENCE_LENGTH
+    texts = (match.group().strip() for match in _SENTENCE.finditer(passage["text"]))
+    return [
+        _Sentence(passage["chunk_id"], text, _content_words(text), rank)
+        for text in texts
+        if shortest <= len(text) <= longest
+    ]
+
+
+def _content_words(text: str) -> frozenset[str]:
+    return frozenset(word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS)

@@ -1,0 +1,72 @@
+"""The asset `normalised_documents`: bytes to canonical envelopes, each parse in a limited worker process."""
+
+import time
+from collections.abc import Sequence
+
+import dagster as dg
+
+from compliance_assets import keys, metadata, policies
+from compliance_assets.normalised_documents import store
+from compliance_assets.normalised_documents.envelope import PulledFile, normalise
+from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
+from compliance_assets.normalised_documents.worker import ParserPool
+from resources.batches import drain
+from resources.object_store import ObjectStore
+from resources.postgres import Connection, Postgres
+from resources.progress import Progress
+from resources.settings import Settings
+
+BATCH_FILES = 64
+
+
+@dg.asset(
+    key=keys.NORMALISED_DOCUMENTS,
+    deps=[keys.RAW_PULLS],
+    group_name=keys.DATA_PLANE,
+    kinds={"python", "postgres"},
+    owners=policies.OWNERS,
+    code_version=NORMALISER_VERSION,
+    retry_policy=policies.RETRY_TRANSIENT,
+    pool=policies.POOL_PARSE,
+)
+def normalised_documents(
+    postgres: dg.ResourceParam[Postgres],
+    objects: dg.ResourceParam[ObjectStore],
+    settings: dg.ResourceParam[Settings],
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult[None]:
+    """Canonical envelopes of every pulled file. What cannot be read is kept, marked and counted with its reason."""
+    started, read = time.monotonic(), 0
+    with postgres.connect() as conn:
+        waiting = store.count_pending(conn)
+
+    def work(conn: Connection, files: Sequence[PulledFile]) -> None:
+        nonlocal read
+        by_id = {file.pull_id: file for file in files}
+        items = ((file.pull_id, objects.get(file.object_sha256)) for file in files)
+        for result in pool.parse_all(items):
+            store.insert(conn, [normalise(by_id[result.key], result.outcome, settings.years)])
+            read += 1
+            progress.advance("documents read", read, waiting)
+
+    with ParserPool() as pool:
+        drain(postgres, lambda conn: store.claim(conn, BATCH_FILES), store.count_pending, work)
+    with postgres.connect() as conn:
+        changed = store.refresh_liveness(conn)
+        files, states = store.counts(conn)
+        years, refused, pages = store.counts_by_year(conn), store.not_ok(conn), store.page_count(conn)
+    seconds = time.monotonic() - started
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(states.values()),
+            "files": files,
+            **{f"state/{state}": states.get(state, 0) for state in ("ok", "needs_human", "rejected")},
+            "not_ok": metadata.table(refused, ["path", "state", "reason"]),
+            "documents_by_year": metadata.bars(years, title="Readable documents by year"),
+            "pages": pages,
+            "read_now": read,
+            "liveness_changed": changed,
+            "seconds": round(seconds, 2),
+            "documents_per_second": metadata.rate(read, seconds),
+        }
+    )

@@ -1,0 +1,110 @@
+"""All SQL of normalised_documents."""
+
+from collections.abc import Sequence
+
+from psycopg.types.json import Jsonb
+
+from compliance_assets.normalised_documents.envelope import NormalisedDocument, PulledFile
+from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
+from resources.postgres import Connection
+
+_PENDING = """
+    FROM compliance.raw_pulls p JOIN compliance.sources s USING (organization_id, source_id)
+    WHERE p.superseded_at IS NULL AND p.state = 'pulled'
+      AND NOT EXISTS (SELECT FROM compliance.documents d
+                      WHERE d.pull_id = p.pull_id AND d.normaliser_version = %(version)s)
+"""
+
+
+def claim(conn: Connection, limit: int) -> list[PulledFile]:
+    """Live files that this normaliser has not read, largest first so that no worker ends with a long one; locked."""
+    rows = conn.execute(
+        "SELECT p.pull_id, p.object_sha256, s.uri, p.path, p.source_version, p.label"
+        + _PENDING
+        + " ORDER BY p.size_bytes DESC, p.pull_id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED",
+        {"version": NORMALISER_VERSION, "limit": limit},
+    )
+    return [
+        PulledFile(
+            pull_id, digest, uri, path, version,
+            label["year"], label["filer_category"], label["title"], label["doc_type"], label["origin"],
+        )
+        for pull_id, digest, uri, path, version, label in rows
+    ]  # fmt: skip
+
+
+def count_pending(conn: Connection) -> int:
+    """How many live files wait to be read."""
+    row = conn.execute("SELECT count(*)" + _PENDING, {"version": NORMALISER_VERSION}).fetchone()
+    return row[0] if row else 0
+
+
+def insert(conn: Connection, documents: Sequence[NormalisedDocument]) -> None:
+    """Store documents of claimed files, in the caller's transaction."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, filer_category,"
+            " title, state, reason, raw_text, raw_pages, metadata, normaliser_version)"
+            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            [
+                (
+                    d.envelope.filing_id, d.pull_id, d.envelope.metadata.object_sha256, d.envelope.year,
+                    d.envelope.filer_category, d.envelope.metadata.title, d.state.value, d.reason, d.envelope.raw_text,
+                    Jsonb([page.model_dump() for page in d.envelope.raw_pages]),
+                    Jsonb(d.envelope.metadata.model_dump(mode="json")), NORMALISER_VERSION,
+                )
+                for d in documents
+            ],
+        )  # fmt: skip
+
+
+def refresh_liveness(conn: Connection) -> int:
+    """A document is live while its file's version is, and this normaliser made it; returns how many changed."""
+    return conn.execute(
+        "UPDATE compliance.documents d SET live = NOT d.live FROM compliance.raw_pulls p"
+        " WHERE p.pull_id = d.pull_id"
+        "   AND d.live <> (p.superseded_at IS NULL AND p.state = 'pulled' AND d.normaliser_version = %s)",
+        [NORMALISER_VERSION],
+    ).rowcount
+
+
+def counts(conn: Connection) -> tuple[int, dict[str, int]]:
+    """(live files, live documents by state): the two sides of what may not be lost."""
+    files = conn.execute(
+        "SELECT count(*) FROM compliance.raw_pulls WHERE superseded_at IS NULL AND state = 'pulled'"
+    ).fetchone()
+    states = conn.execute(
+        "SELECT state, count(*) FROM compliance.documents WHERE live GROUP BY state ORDER BY state"
+    ).fetchall()
+    return (files[0] if files else 0), {state: count for state, count in states}
+
+
+def counts_by_year(conn: Connection) -> dict[str, int]:
+    """Readable documents by year."""
+    rows = conn.execute(
+        "SELECT year, count(*) FROM compliance.documents WHERE live AND state = 'ok' GROUP BY year ORDER BY year"
+    ).fetchall()
+    return {str(year): count for year, count in rows}
+
+
+def not_ok(conn: Connection) -> list[dict[str, str]]:
+    """Live documents that are not ok: path, state and reason."""
+    rows = conn.execute(
+        "SELECT p.path, d.state, d.reason FROM compliance.documents d JOIN compliance.raw_pulls p"
+        " ON p.pull_id = d.pull_id WHERE d.live AND d.state <> 'ok' ORDER BY d.state DESC, d.reason, p.path"
+    ).fetchall()
+    return [{"path": path, "state": state, "reason": reason} for path, state, reason in rows]
+
+
+def page_count(conn: Connection) -> int:
+    """Pages of the readable documents."""
+    row = conn.execute(
+        "SELECT coalesce(sum(jsonb_array_length(raw_pages)), 0) FROM compliance.documents WHERE live AND state = 'ok'"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def documents_awaiting_a_year(conn: Connection) -> list[dict[str, str]]:
+    """Readable documents that no year could be found for."""
+    return [row for row in not_ok(conn) if row["reason"].startswith("year_")]

@@ -1,0 +1,102 @@
+"""What is known of a file before it is read: year, category, title, type. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from compliance_assets.contracts.canonical import digest_of
+
+MANIFEST_NAME = "manifest.jsonl"
+MANIFEST_KEYS = {"path", "year", "filer_category", "title", "doc_type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`year` None means that nobody said it yet; the text may, else a person must."""
+
+    year: int | None
+    filer_category: str | None
+    title: str
+    doc_type: str | None
+    origin: Literal["manifest", "path_pattern", "none"]
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """The label as stored."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """Changes when any part of the label changes."""
+        return digest_of(self.as_json())
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The labels of one manifest by path relative to the source, and what is wrong with its other rows."""
+
+    labels: Mapping[str, Label]
+    problems: tuple[str, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether the file is a manifest at all; if not, it is a document like any other."""
+        return bool(self.labels)
+
+
+def read_manifest(data: bytes, folder: PurePosixPath) -> Manifest:
+    """Read `{path, year, filer_category, title, doc_type}` rows; `path` is relative to the manifest's folder.
+
+    A bad row is named in `problems` and labels nothing; the others stand.
+    """
+    labels: dict[str, Label] = {}
+    problems: list[str] = []
+    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
+        if line.strip():
+            label = _row(line)
+            if isinstance(label, str):
+                problems.append(f"row {number}: {label}")
+            else:
+                path, value = label
+                labels[str(folder / path)] = value
+    return Manifest(labels, tuple(problems))
+
+
+def label_of(path: str, manifest_labels: Mapping[str, Label], pattern: str | None) -> Label:
+    """The label of a file: from its manifest, else from the path pattern, else only a title."""
+    if path in manifest_labels:
+        return manifest_labels[path]
+    title = PurePosixPath(path).name
+    match = re.search(pattern, path) if pattern else None
+    if match is None:
+        return Label(None, None, title, None, "none")
+    named = match.groupdict()
+    year = named.get("year")
+    return Label(
+        year=int(year) if year and year.isdigit() else None,
+        filer_category=named.get("filer_category"),
+        title=title,
+        doc_type=named.get("doc_type"),
+        origin="path_pattern",
+    )
+
+
+def _row(line: str) -> tuple[str, Label] | str:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return "expected a JSON object, found text that is not JSON"
+    if not isinstance(row, dict) or not isinstance(row.get("path"), str):
+        found = sorted(row) if isinstance(row, dict) else type(row).__name__
+        return f"expected the keys {sorted(MANIFEST_KEYS)}, found {found}"
+    year = row.get("year")
+    if year is not None and (not isinstance(year, int) or isinstance(year, bool)):
+        return f"expected year as a whole number or null, found {year!r}"
+    for key in ("filer_category", "title", "doc_type"):
+        if not isinstance(row.get(key), str | None):
+            return f"expected {key} as text or null, found {row[key]!r}"
+    path = str(PurePosixPath(row["path"]))
+    title = row.get("title") or PurePosixPath(path).name
+    return path, Label(year, row.get("filer_category"), title, row.get("doc_type"), "manifest")

@@ -1,0 +1,52 @@
+"""Compares a source's listing with what was pulled before. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from compliance_assets.contracts.canonical import content_id
+from compliance_assets.raw_pulls.connector import SourceFile
+from compliance_assets.raw_pulls.labels import Label
+
+
+@dataclass(frozen=True, slots=True)
+class LivePull:
+    """The newest version of a path that we hold."""
+
+    pull_id: str
+    path: str
+    state: str
+    object_sha256: str | None
+    source_version: str
+    label_digest: str
+    year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a pull has to do."""
+
+    to_read: tuple[SourceFile, ...]
+    removed: tuple[LivePull, ...]
+    unchanged: int
+
+
+def plan_pull(listing: Sequence[SourceFile], live: Mapping[str, LivePull], labels: Mapping[str, Label]) -> Plan:
+    """Read what is new, rewritten, relabelled or was unreadable; mark as removed what is no longer listed."""
+    to_read = tuple(f for f in listing if not _current(f, live.get(f.path), labels[f.path]))
+    listed = {file.path for file in listing}
+    removed = tuple(pull for path, pull in sorted(live.items()) if path not in listed and pull.state != "removed")
+    return Plan(to_read, removed, unchanged=len(listing) - len(to_read))
+
+
+def pull_id_of(source_id: str, path: str, object_sha256: str | None, label: Label, previous: str | None) -> str:
+    """The id of one version of one file. It contains its predecessor's id: going back to old content is a new version."""
+    return content_id("pull", source_id, path, object_sha256 or "", label.digest, previous or "")
+
+
+def _current(file: SourceFile, pull: LivePull | None, label: Label) -> bool:
+    return (
+        pull is not None
+        and pull.state == "pulled"
+        and pull.source_version == file.version
+        and pull.label_digest == label.digest
+    )

@@ -1,0 +1,104 @@
+"""All SQL of raw_pulls."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from psycopg.types.json import Jsonb
+
+from compliance_assets.raw_pulls.labels import Label
+from compliance_assets.raw_pulls.plan import LivePull
+from resources.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewPull:
+    """A version to record. `object_sha256` None is a tombstone or an unreadable file."""
+
+    pull_id: str
+    path: str
+    state: str
+    reason: str | None
+    object_sha256: str | None
+    size_bytes: int | None
+    source_version: str
+    label: Label
+
+
+def register_source(conn: Connection, source_id: str, uri: str) -> None:
+    """Add a source to those that every pull walks. Idempotent."""
+    conn.execute(
+        "INSERT INTO compliance.sources (organization_id, source_id, uri)"
+        " VALUES (compliance.current_organization(), %s, %s) ON CONFLICT DO NOTHING",
+        [source_id, uri],
+    )
+
+
+def sources(conn: Connection) -> list[tuple[str, str]]:
+    """Every registered (source_id, uri), oldest first."""
+    rows = conn.execute("SELECT source_id, uri FROM compliance.sources ORDER BY registered_at, source_id").fetchall()
+    return [(source_id, uri) for source_id, uri in rows]
+
+
+def lock_source(conn: Connection, source_id: str) -> None:
+    """One pull of a source at a time; held until the transaction ends."""
+    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [source_id])
+
+
+def live_pulls(conn: Connection, source_id: str) -> dict[str, LivePull]:
+    """The newest version of every path of a source, tombstones included."""
+    rows = conn.execute(
+        "SELECT pull_id, path, state, object_sha256, source_version, label FROM compliance.raw_pulls"
+        " WHERE source_id = %s AND superseded_at IS NULL",
+        [source_id],
+    )
+    return {
+        path: LivePull(pull_id, path, state, digest, version, Label(**label).digest, label["year"])
+        for pull_id, path, state, digest, version, label in rows
+    }
+
+
+def record(conn: Connection, source_id: str, superseded: Sequence[str], pulls: Iterable[NewPull]) -> None:
+    """Close the versions that are replaced and insert their successors, in the caller's transaction."""
+    conn.execute("UPDATE compliance.raw_pulls SET superseded_at = now() WHERE pull_id = ANY(%s)", [list(superseded)])
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, reason, object_sha256,"
+            " size_bytes, source_version, label)"
+            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (p.pull_id, source_id, p.path, p.state, p.reason, p.object_sha256, p.size_bytes, p.source_version,
+                 Jsonb(p.label.as_json()))
+                for p in pulls
+            ],
+        )  # fmt: skip
+
+
+def touch(conn: Connection, seen: Sequence[tuple[str, str]]) -> None:
+    """Files that were rewritten with the same bytes: note the source's new version token, make no new version."""
+    with conn.cursor() as cursor:
+        cursor.executemany("UPDATE compliance.raw_pulls SET source_version = %s WHERE pull_id = %s", seen)
+
+
+def state_counts(conn: Connection) -> dict[str, int]:
+    """Live files by state, over all sources."""
+    rows = conn.execute(
+        "SELECT state, count(*) FROM compliance.raw_pulls WHERE superseded_at IS NULL GROUP BY state ORDER BY state"
+    ).fetchall()
+    return {state: count for state, count in rows}
+
+
+def unreadable(conn: Connection) -> list[dict[str, str]]:
+    """Live files that could not be read, with the reason."""
+    rows = conn.execute(
+        "SELECT path, reason FROM compliance.raw_pulls WHERE superseded_at IS NULL AND state = 'unreadable' ORDER BY path"
+    ).fetchall()
+    return [{"path": path, "reason": reason} for path, reason in rows]
+
+
+def live_digests(conn: Connection) -> list[str]:
+    """The objects that live pulls point at."""
+    rows = conn.execute(
+        "SELECT DISTINCT object_sha256 FROM compliance.raw_pulls"
+        " WHERE superseded_at IS NULL AND state = 'pulled' ORDER BY 1"
+    ).fetchall()
+    return [digest for (digest,) in rows]

@@ -1,0 +1,199 @@
+"""What a person sees on a terminal. Draws results; computes nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from compliance_assets.contracts.errors import ComplianceError
+from compliance_assets.contracts.hit import Hit
+
+MAX_ROWS = 25
+
+
+def say(text: str) -> Callable[[], None]:
+    """A screen of one line."""
+    return lambda: Console().print(text, highlight=False)
+
+
+def show_error(error: ComplianceError) -> None:
+    """What went wrong, what was expected, what was found, what to do: on standard error."""
+    console = Console(stderr=True)
+    console.print(f"[bold red]{error.problem}[/]", highlight=False)
+    for name in ("expected", "found", "remedy"):
+        console.print(f"  {name:<9}", end="", highlight=False)
+        console.print(getattr(error, name), highlight=False, markup=False)
+
+
+def show_status(found: Mapping[str, Any]) -> None:
+    """Counts of every room."""
+    rows = {
+        "sources": ", ".join(found["sources"]) or "none",
+        "documents": _counts(found["documents"]),
+        "indexes": f"{len(found['indexes'])} years, {sum(i['chunks'] for i in found['indexes']):,} chunks",
+        "work": _counts(found["work"]),
+        "ledger": f"{found['ledger']['entries']:,} entries, head {(found['ledger']['head'] or 'none')[:16]}",
+    }
+    _facts(rows)
+
+
+def show_corpus(report: Mapping[str, Any]) -> None:
+    """What came in, what was refused and why."""
+    read, encoded, seconds = report["documents_read"], report["chunks_encoded"], report["seconds"]
+    _facts(
+        {
+            "documents": _counts(report["documents"]),
+            "pages": f"{report['pages']:,}",
+            "done now": f"{read:,} documents read, {encoded:,} chunks encoded, {len(report['years'])} years indexed",
+            "time": f"{seconds:.1f} s",
+            "checks": "all passed" if report["checks_passed"] else "FAILED: " + ", ".join(report["failed_checks"]),
+        }
+    )
+    if report["not_ok"]:
+        _table(
+            "Not taken up",
+            ("path", "state", "reason"),
+            [(row["path"], row["state"], row["reason"]) for row in report["not_ok"]],
+        )
+
+
+def show_hits(found: Sequence[tuple[Hit, str]]) -> None:
+    """Hits, best first, with the beginning of their text."""
+    if not found:
+        Console().print("Nothing found in this scope. `compliance status` shows the years that have an index.")
+        return
+    rows = [(str(h.rank), f"{h.score:.3f}", h.doc_title, str(h.page), " ".join(text.split())[:90]) for h, text in found]
+    _table("Hits", ("rank", "score", "document", "page", "text"), rows)
+
+
+def show_decisions(envelopes: Sequence[Mapping[str, Any]]) -> None:
+    """Each decision with its cited quotes."""
+    console = Console()
+    for e in envelopes:
+        lines = [f"confidence {e['confidence']:.2f}   {e['model']}"]
+        titles = {c["doc_id"]: c["doc_title"] for c in e["retrieved_chunks"]}
+        for c in e["citations"]:
+            lines.append(
+                f"\n“{c['quote'].strip()}”\n   {titles[c['doc_id']]}, page {c['page']}, characters {c['char_range']}"
+            )
+        if not e["citations"]:
+            lines.append("No answer is supported by the documents; it waits for a person.")
+        console.print(
+            Panel(
+                "\n".join(lines).replace("[", "\\["), title=f"{e['response_id']}  {e['decision']}", title_align="left"
+            )
+        )
+
+
+def show_lineage(steps: Mapping[str, Any]) -> None:
+    """The way of a decision, raw objects first, ledger entry last."""
+    console = Console()
+    _table(
+        "Raw objects",
+        ("sha256", "path", "pulled at"),
+        [(o["object_sha256"][:16], o["path"], str(o["pulled_at"])[:19]) for o in steps["raw_objects"]],
+    )
+    _table(
+        "Documents",
+        ("document", "title", "year", "read by"),
+        [
+            (d["doc_id"][:16], d["title"], str(d["document_year"]), f"{d['normaliser']}/{d['normaliser_version']}")
+            for d in steps["documents"]
+        ],
+    )
+    cited = {c["chunk_id"] for c in steps["cited"]}
+    _table(
+        "Chunks",
+        ("rank", "chunk", "page", "characters", "cited"),
+        [
+            (
+                str(c["position"]),
+                c["chunk_id"][:16],
+                str(c["page"]),
+                str(c["char_range"]),
+                "yes" if c["chunk_id"] in cited else "",
+            )
+            for c in steps["retrieved"]
+        ],
+    )
+    for cited_span in steps["cited"]:
+        console.print(
+            f"cited: {cited_span['doc_id'][:16]} page {cited_span['page']} characters {cited_span['char_range']}",
+            highlight=False,
+        )
+    decision, entry = steps["decision"], steps["ledger_entry"]
+    _facts(
+        {
+            "index": ", ".join(i["index_version"] for i in steps["index_versions"]) or "none",
+            "release": steps["release"]["release_id"],
+            "decision": f"{decision['outcome']} at {decision['decided_at']}",
+            "reason": decision["reason"] or "none",
+            "ledger": f"entry {entry['seq']}, hash {entry['entry_hash']}" if entry else "MISSING",
+        }
+    )
+
+
+def show_verification(result: Mapping[str, Any]) -> None:
+    """Verified, or what does not hold."""
+    state = "[green]verified[/]" if result["verified"] else "[bold red]NOT VERIFIED[/]"
+    Console().print(
+        f"{state}: {result['entries']:,} entries, head {result['head'][:16]}, {result['seconds']} s", highlight=False
+    )
+    if result["findings"]:
+        _table(
+            "Findings",
+            ("entry", "problem", "expected", "found"),
+            [(str(f["seq"]), f["problem"], f["expected"][:24], f["found"][:24]) for f in result["findings"]],
+        )
+    if result["unmatched_decisions"]:
+        Console().print(f"Decisions that do not match the ledger: {', '.join(result['unmatched_decisions'])}")
+
+
+def show_demo(report: Mapping[str, Any]) -> None:
+    """The whole run on one screen."""
+    show_corpus(report)
+    if report["decisions"]:
+        outcomes = Counter(row["decision"] for row in report["decisions"])
+        _facts(
+            {
+                "questions": f"{report['questions']}, {report['decided_now']} of them decided now",
+                "decisions": _counts(outcomes),
+            }
+        )
+    gold = report["gold_pages"]
+    if gold["n"]:
+        _facts(
+            {
+                "gold page": f"among the hits {gold['gold_page_retrieved']} of {gold['n']} ({gold['share_retrieved']:.0%}), "
+                f"among the cited {gold['gold_page_cited']} of {gold['n']} ({gold['share_cited']:.0%})"
+            }
+        )
+    show_verification(report["ledger"])
+    if report["decisions"]:
+        first = report["decisions"][0]["response_id"]
+        Console().print(f"Next: `compliance lineage {first}` or `make dev`.", highlight=False)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "none"
+
+
+def _facts(rows: Mapping[str, str]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows.items():
+        table.add_row(f"[bold]{name}[/]", value.replace("[", "\\["))
+    Console().print(table, highlight=False)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(title=f"{title} ({len(rows):,})", title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows[:MAX_ROWS]:
+        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+    Console().print(table, highlight=False)
+    if len(rows) > MAX_ROWS:
+        Console().print(f"… and {len(rows) - MAX_ROWS:,} more; --json shows all.")

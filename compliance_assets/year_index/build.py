@@ -1,0 +1,41 @@
+"""Builds a year's index beside the live one and swaps it in when it is fit."""
+
+from dataclasses import dataclass
+
+from compliance_assets.year_index import store
+from compliance_assets.year_index.backlog import identity_of
+from compliance_assets.year_index.findings import IndexMeasurements, findings_of
+from resources.embedder import Embedder
+from resources.postgres import Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did. `measurements` None: the live index was current and stayed."""
+
+    index_version: str
+    documents: int
+    chunks: int
+    measurements: IndexMeasurements | None
+    findings: tuple[str, ...]
+
+
+def build_year(
+    postgres: Postgres, embedder: Embedder, chunker_version: str, year: int, *, rebuild: bool = False
+) -> BuildReport:
+    """Make the year's live index match its live documents. Does nothing where it does, unless `rebuild`."""
+    with postgres.connect() as conn:
+        store.lock_year(conn, year)
+        documents = store.live_documents(conn, year)
+        live = store.live_index(conn, year)
+        identity = identity_of(postgres.organization_id, embedder, chunker_version, year, documents)
+        if live and live.index_version == identity.version and not rebuild:
+            return BuildReport(live.index_version, len(documents), live.chunk_count, None, ())
+        candidate = store.build_candidate(conn, identity)
+        measurements = store.measure(conn, identity, candidate.table_name)
+        findings = findings_of(measurements)
+        if findings:
+            store.refuse(conn, identity, candidate, len(documents), findings)
+        else:
+            store.swap_in(conn, identity, candidate, len(documents))
+    return BuildReport(identity.version, len(documents), candidate.rows, measurements, tuple(findings))

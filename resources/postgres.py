@@ -1,0 +1,95 @@
+"""Connections to Postgres: the embedded server or a given one, the same code.
+
+Every session works as the role compliance_app inside one organisation; row-level security does the rest.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from compliance_assets.contracts.errors import DependencyUnavailable
+from resources.embedded_postgres import EmbeddedPostgres
+from resources.settings import Settings
+
+Connection = psycopg.Connection[TupleRow]
+CONNECT_PATIENCE_SECONDS = 20.0  # a server that recovers from a crash refuses connections for a moment
+
+
+class Postgres:
+    """Opens sessions. Building one does no I/O; the embedded server starts with the first connection."""
+
+    def __init__(self, settings: Settings, prepare: Callable[[Callable[[], Connection]], None]) -> None:
+        """`prepare` brings the schema up to date; it is called once, with a function that opens an owner's session."""
+        self._settings = settings
+        self._prepare = prepare
+        self._embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+        self._ready = False
+
+    @property
+    def embedded(self) -> EmbeddedPostgres | None:
+        """The embedded server, None where a database URL was given."""
+        return self._embedded
+
+    @property
+    def organization_id(self) -> str:
+        """The organisation whose rows the sessions see."""
+        return self._settings.organization_id
+
+    def start(self) -> None:
+        """Make the database reachable and its schema current. Idempotent."""
+        if not self._ready:
+            self._prepare(self.connect_as_owner)
+            self._ready = True
+
+    def connect_as_owner(self) -> Connection:
+        """A session with the rights of the login itself: for migrations and administration only."""
+        url = self._embedded.start() if self._embedded else self._settings.database_url
+        assert url is not None
+        deadline = time.monotonic() + CONNECT_PATIENCE_SECONDS
+        while True:
+            try:
+                return psycopg.connect(url, application_name="compliance", connect_timeout=5)
+            except psycopg.OperationalError as problem:
+                if time.monotonic() > deadline or not _may_pass(problem):
+                    raise DependencyUnavailable(
+                        "PostgreSQL is not reachable",
+                        expected=f"a server at {_without_password(url)}",
+                        found=str(problem).strip(),
+                        remedy="Start it, or unset COMPLIANCE_DATABASE_URL to use the embedded server.",
+                    ) from problem
+                time.sleep(0.2)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A session of the application in its organisation. Commits at the end, rolls back on an exception."""
+        self.start()
+        with self.connect_as_owner() as conn:
+            enter_organization(conn, self.organization_id)
+            yield conn
+
+
+def enter_organization(conn: Connection, organization_id: str, role: str = "compliance_app") -> None:
+    """Drop to a working role inside one organisation, for the life of the session."""
+    from pgvector.psycopg import register_vector
+
+    conn.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+    conn.execute("SELECT set_config('app.organization_id', %s, false)", [organization_id])
+    conn.execute("SET jit = off")  # plans here are short; compiling them costs more than running them
+    conn.commit()
+    register_vector(conn)
+    conn.commit()
+
+
+def _may_pass(problem: psycopg.OperationalError) -> bool:
+    """Whether waiting may help: the server starts or recovers. A wrong password or database will not mend itself."""
+    text = str(problem)
+    return any(
+        sign in text for sign in ("starting up", "recovery", "refused", "No such file", "shutting down", "timeout")
+    )
+
+
+def _without_password(url: str) -> str:
+    return psycopg.conninfo.make_conninfo(url, password="***") if "@" in url and ":" in url.split("@")[0][13:] else url
