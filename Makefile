@@ -42,7 +42,7 @@ lint: install ## style, types, import rules
 check: lint test ## what CI runs
 
 bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
-	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)")
+	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)") $(BENCH_ARGS)
 
 faults: install ## the long fault injections: kill -9 at random moments
 	$(BIN)/python -m pytest -m slow tests/faults $(PYTEST_ARGS)

@@ -179,7 +179,8 @@ def decide(
     if questions is not None:
         items = [item for item, _ in commands.read_questions(questions, workload)]
     else:
-        assert question is not None and year is not None
+        assert question is not None
+        assert year is not None
         items = [WorkItem(workload, year, commands.usable_question(question), category, opt_in_years)]
     decided = commands.decide(deployment, items)
     envelopes = [envelope.model_dump(mode="json") for envelope in decided]
@@ -209,7 +210,10 @@ def verify(deployment: "Deployment") -> Result:
 
 @verb
 @click.option(
-    "--source", metavar="DIR", default=str(SAMPLE), help="A folder of documents (default: the sample corpus)."
+    "--source",
+    metavar="DIR",
+    default=str(SAMPLE / "documents"),
+    help="A folder of documents (default: the sample corpus).",
 )
 @click.option(
     "--questions",
@@ -220,7 +224,7 @@ def demo(deployment: "Deployment", source: str, questions: Path | None) -> Resul
     """From a folder of filings to a verified ledger: take in, index, decide, verify."""
     from compliance_assets import commands
 
-    if questions is None and source == str(SAMPLE):
+    if questions is None and source == str(SAMPLE / "documents"):
         questions = SAMPLE / "questions.jsonl"
     report = commands.demo(deployment, source, questions)
     return report, lambda: terminal.show_demo(report), 0 if report["verified"] and report["checks_passed"] else 1

@@ -6,7 +6,6 @@ import dagster as dg
 
 from resources.settings import Settings
 
-
 # A check without partitions would let one bad year block all; the feature is a preview in the pinned 1.13.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 

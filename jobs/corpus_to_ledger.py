@@ -3,13 +3,11 @@
 import dagster as dg
 
 from compliance_assets import keys
-from compliance_assets.partitions import YEARS
 
 #: Everything for one year. Launched for several years it is one run a year.
 corpus_to_ledger = dg.define_asset_job(
     "corpus_to_ledger",
     selection=dg.AssetSelection.assets(*keys.INTAKE, *keys.YEARLY),
-    partitions_def=YEARS,
     description="From the sources to the verified ledger, for one year: pulls, reads, indexes, decides.",
 )
 
@@ -24,7 +22,6 @@ intake = dg.define_asset_job(
 reindex_year = dg.define_asset_job(
     "reindex_year",
     selection=dg.AssetSelection.assets(keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX),
-    partitions_def=YEARS,
     config={"ops": {"year_index": {"config": {"rebuild": True}}}},
     description="Build a year's index again beside the live one and swap it in when its checks pass.",
 )

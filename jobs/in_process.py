@@ -1,13 +1,17 @@
 """Starts jobs in this process, on the deployment's own Dagster instance, so that the UI shows them like any other run."""
 
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+import psutil
 
 from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable, IntegrityError, InvalidInput
 from resources.settings import Settings
 
+HOST_TAG, PID_TAG = "compliance/host", "compliance/pid"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OUR_ERRORS: dict[str, type[ComplianceError]] = {
     error.__name__: error for error in (InvalidInput, DependencyUnavailable, IntegrityError)
@@ -35,19 +39,28 @@ def run_job(
 ) -> RunOutcome:
     """Run a job, or some of its assets, to its end. Raises ComplianceError when a step fails for another reason than a check."""
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        _close_runs_of_dead_processes(instance)
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=partition,
             asset_selection=assets,
             run_config=QUIET,
             raise_on_error=False,
-            tags={"trigger": "manual"},
+            tags={"trigger": "manual", HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid())},
         )
     evaluations = result.get_asset_check_evaluations()
     failed = tuple(f"{e.asset_key.to_user_string()}:{e.check_name}" for e in evaluations if not e.passed and e.blocking)
     if not result.success and not failed:
         raise _cause_of(result, job)
     return RunOutcome(job, partition, result.run_id, failed, _metadata_of(result))
+
+
+def _close_runs_of_dead_processes(instance: dg.DagsterInstance) -> None:
+    """A killed command leaves its run `started` for ever; whoever comes next says what became of it."""
+    here = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
+    for run in instance.get_runs(here):
+        if not psutil.pid_exists(int(run.tags[PID_TAG])):
+            instance.report_run_failed(run, "The process that ran it ended before the run did.")
 
 
 def _cause_of(result: dg.ExecuteInProcessResult, job: str) -> ComplianceError:

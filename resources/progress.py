@@ -9,7 +9,8 @@ from typing import Protocol, Self
 class Progress(Protocol):
     """`advance` is called as work is done; `total` is None where it is not known beforehand."""
 
-    def advance(self, what: str, done: int, total: int | None = None) -> None: ...
+    def advance(self, what: str, done: int, total: int | None = None) -> None:
+        """Tell that `done` of `total` are done of what `what` names."""
 
 
 class Silent:

@@ -29,8 +29,11 @@ class Provider(Protocol):
     """Anything that completes a prompt."""
 
     @property
-    def model(self) -> str: ...
-    def complete(self, prompt: str) -> Completion: ...
+    def model(self) -> str:
+        """The model's name as recorded in a decision."""
+
+    def complete(self, prompt: str) -> Completion:
+        """The model's answer to a rendered prompt. Raises DependencyUnavailable when none came."""
 
 
 class OpenAICompatibleProvider:
@@ -57,14 +60,17 @@ class OpenAICompatibleProvider:
             answer = self._client.chat.completions.create(
                 model=self._name, messages=[{"role": "user", "content": prompt}], temperature=0.0
             )
-        except OpenAIError as problem:
+            # The SDK does not hold the server's reply against its own types: anything may stand here.
+            text = (answer.choices[0].message.content or "") if answer.choices else ""
+            if not isinstance(text, str):
+                raise TypeError(f"content of type {type(text).__name__}")
+        except (OpenAIError, ValueError, AttributeError, TypeError, LookupError) as problem:
             raise DependencyUnavailable(
                 "the model server did not answer",
                 expected=f"a completion of {self._name} from {self._client.base_url}",
                 found=f"{type(problem).__name__}: {problem}",
                 remedy="Check OPENAI_BASE_URL and OPENAI_API_KEY, or use COMPLIANCE_MODEL=local/extractive-v1.",
             ) from problem
-        text = (answer.choices[0].message.content or "") if answer.choices else ""
         return Completion(text, self.model, "openai", 1, time.monotonic() - started)
 
 

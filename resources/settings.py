@@ -1,6 +1,7 @@
 """Where this deployment keeps its data and what it talks to. The one reader of COMPLIANCE_* variables."""
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Settings:
             years=_years(env.get("COMPLIANCE_YEARS", DEFAULT_YEARS)),
             embedder=env.get("COMPLIANCE_EMBEDDER", DEFAULT_EMBEDDER),
             model=env.get("COMPLIANCE_MODEL", DEFAULT_MODEL),
-            path_pattern=env.get("COMPLIANCE_PATH_PATTERN") or None,
+            path_pattern=_path_pattern(env.get("COMPLIANCE_PATH_PATTERN") or None),
         )
 
     @property
@@ -69,10 +70,24 @@ def _organization(value: str) -> str:
         ) from None
 
 
+def _path_pattern(value: str | None) -> str | None:
+    try:
+        if value is None or "year" in re.compile(value).groupindex:
+            return value
+        found = f"no such group in {value!r}"
+    except re.error as problem:
+        found = f"{value!r}: {problem}"
+    raise InvalidInput(
+        "COMPLIANCE_PATH_PATTERN is not usable",
+        expected="a regular expression with the named group `year`",
+        found=found,
+        remedy=r"For example (?P<year>\d{4})/(?P<filer_category>[^/]+)/, or unset it.",
+    )
+
+
 def _years(value: str) -> tuple[int, ...]:
-    first, _, last = value.partition("-")
-    if first.isdigit() and (last or first).isdigit():
-        start, end = int(first), int(last or first)
+    if match := re.fullmatch("([0-9]{4})(?:-([0-9]{4}))?", value):
+        start, end = int(match[1]), int(match[2] or match[1])
         if 1900 <= start <= end <= 2200:
             return tuple(range(start, end + 1))
     raise InvalidInput(

@@ -9,8 +9,9 @@ from compliance_assets.contracts.ledger_entry import LedgerEntry
 from resources.keyring import Keyring
 from resources.postgres import Connection
 
-_COLUMNS = (
-    "seq, organization_id::text, year, kind, occurred_at, actor, subject_id, body, body_sha256, prev_hash, entry_hash"
+_SELECT = (
+    "SELECT seq, organization_id::text, year, kind, occurred_at, actor, subject_id, body, body_sha256, prev_hash,"
+    " entry_hash FROM compliance.ledger_entries"
 )
 _FIELDS = tuple(LedgerEntry.model_fields)
 
@@ -46,19 +47,17 @@ def head(conn: Connection) -> Head:
 
 
 def entries(conn: Connection) -> Iterator[LedgerEntry]:
-    """Every entry of the organisation in order of `seq`, streamed."""
+    """Every entry of the organisation in order of `seq`, streamed as it stands: whether it holds is the walk's to say."""
     with conn.cursor(name="ledger_entries") as cursor:
         cursor.itersize = 500
-        cursor.execute(f"SELECT {_COLUMNS} FROM compliance.ledger_entries ORDER BY seq")
+        cursor.execute(_SELECT + " ORDER BY seq")
         for row in cursor:
-            yield LedgerEntry(**dict(zip(_FIELDS, row, strict=True)))
+            yield LedgerEntry.model_construct(**dict(zip(_FIELDS, row, strict=True)))
 
 
 def entry_of(conn: Connection, subject_id: str) -> LedgerEntry | None:
     """The first entry about a subject, for example a response id."""
-    row = conn.execute(
-        f"SELECT {_COLUMNS} FROM compliance.ledger_entries WHERE subject_id = %s ORDER BY seq LIMIT 1", [subject_id]
-    ).fetchone()
+    row = conn.execute(_SELECT + " WHERE subject_id = %s ORDER BY seq LIMIT 1", [subject_id]).fetchone()
     return LedgerEntry(**dict(zip(_FIELDS, row, strict=True))) if row else None
 
 
@@ -71,14 +70,18 @@ def counts_by_kind(conn: Connection, year: int) -> dict[str, int]:
 
 
 def unmatched_decisions(conn: Connection) -> list[str]:
-    """Decisions without their entry, entries without their decision, and pairs whose envelopes differ."""
+    """Decisions without their entry, entries without their decision, and pairs that do not say the same."""
     rows = conn.execute(
-        "SELECT coalesce(d.response_id, e.subject_id) FROM compliance.decisions d"
-        " FULL JOIN (SELECT subject_id, year, body::jsonb ->> 'response_envelope_sha256' AS digest"
-        "            FROM compliance.ledger_entries WHERE kind = 'decision') e"
+        "SELECT DISTINCT coalesce(d.response_id, e.subject_id) FROM compliance.decisions d"
+        " FULL JOIN (SELECT subject_id, year, CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END AS body"
+        "            FROM compliance.ledger_entries WHERE kind = 'decision' OFFSET 0) e"  # parsed once an entry
         "   ON e.subject_id = d.response_id AND e.year = d.year"
         " WHERE d.response_id IS NULL OR e.subject_id IS NULL"
-        "    OR encode(sha256(convert_to(d.envelope, 'UTF8')), 'hex') <> e.digest"
+        "    OR (encode(sha256(convert_to(d.envelope, 'UTF8')), 'hex'), d.outcome, d.reason, to_jsonb(d.confidence),"
+        "        d.release_id, d.idempotency_key, d.index_version)"
+        "    IS DISTINCT FROM (e.body ->> 'response_envelope_sha256', e.body ->> 'outcome', e.body ->> 'reason',"
+        "        e.body -> 'confidence' -> 'value', e.body ->> 'release_id', e.body ->> 'idempotency_key',"
+        "        e.body -> 'lineage' ->> 'index_version')"
         " ORDER BY 1"
     ).fetchall()
     return [response_id for (response_id,) in rows]

@@ -25,7 +25,6 @@ BATCH_DOCUMENTS = 8
     code_version=chunker.CODE_VERSION,
     partitions_def=YEARS,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_WRITE,
 )
 def chunks(
     context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres], embedder: dg.ResourceParam[Embedder]

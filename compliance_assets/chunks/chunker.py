@@ -1,6 +1,7 @@
 """Turns a normalised document into chunks. Pure: the tokenizer comes in as a function."""
 
 import bisect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -89,5 +90,5 @@ def _blocks(document: DocumentText) -> list[tuple[int, int, str]]:
     for section in sections_of(document.raw_text, document.year):
         inner = [end for end in document.page_ends if section.start < end < section.end]
         bounds = [section.start, *inner, section.end]
-        blocks += [(start, end, section.title) for start, end in zip(bounds, bounds[1:], strict=False)]
+        blocks += [(start, end, section.title) for start, end in itertools.pairwise(bounds)]
     return blocks

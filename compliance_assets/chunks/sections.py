@@ -1,5 +1,6 @@
 """Finds section dividers: the lines that no window may cross. Pure."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +54,7 @@ def sections_of(text: str, year: int) -> list[Section]:
     starts = _divider_starts(text, year)
     bounds = sorted({0, *starts, len(text)})
     sections = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         title = text[start:end].lstrip().split("\n", 1)[0].strip() if start in starts else ""
         sections.append(Section(start, end, title[:MAX_TITLE]))
     return sections
@@ -64,7 +65,7 @@ def _divider_starts(text: str, year: int) -> set[int]:
     starts: set[int] = set()
     last_divider_end = -1
     for match in _pattern(year).finditer(text):
-        if _continues_a_sentence(text, match.start()):
+        if not match[0].lstrip().startswith("#") and _continues_a_sentence(text, match.start()):
             continue
         directly_below = last_divider_end >= 0 and not text[last_divider_end : match.start()].strip()
         if not directly_below:

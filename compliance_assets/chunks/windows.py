@@ -1,6 +1,7 @@
 """Sentence windows over a tokenised text: whole sentences up to a token limit, overlapping by whole sentences. Pure."""
 
 import bisect
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def windows_of(text: str, start: int, end: int, token_spans: TokenSpans, size: W
 def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Sentence spans without the white space around them."""
     bounds = [start, *(m.end() for m in _SENTENCE_END.finditer(text, start, end)), end]
-    trimmed = (_trim(text, a, b) for a, b in zip(bounds, bounds[1:], strict=False))
+    trimmed = (_trim(text, a, b) for a, b in itertools.pairwise(bounds))
     return [(a, b) for a, b in trimmed if a < b]
 
 
@@ -58,10 +59,11 @@ def _fitting_pieces(text: str, sentence: tuple[int, int], token_starts: Sequence
     if last - first <= size.tokens and end - start <= MAX_WINDOW_CHARACTERS:
         return [Span(start, end, last - first)]
     # Pieces the size of the overlap let neighbouring windows of one long sentence overlap too.
-    cuts = token_starts[first + size.overlap : last : size.overlap]
+    stride = size.overlap or size.tokens
+    cuts = token_starts[first + stride : last : stride]
     bounds = [start, *cuts, end]
     pieces = []
-    for a, b in zip(bounds, bounds[1:], strict=False):
+    for a, b in itertools.pairwise(bounds):
         for c in range(a, b, MAX_WINDOW_CHARACTERS):
             left, right = _trim(text, c, min(c + MAX_WINDOW_CHARACTERS, b))
             if left < right:

@@ -28,7 +28,6 @@ BATCH_TEXTS = 1_024  # what a killed run loses at most; large enough to sort by 
     code_version=CODE_VERSION,
     partitions_def=YEARS,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_EMBED,
 )
 def embeddings(
     context: dg.AssetExecutionContext,

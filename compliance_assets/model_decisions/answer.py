@@ -3,25 +3,28 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from compliance_assets.contracts.base import Contract
+from compliance_assets.contracts.text import storable
 
+#: JSON can escape characters that no database holds; they become U+FFFD, as in the documents themselves.
+Text = Annotated[str, AfterValidator(storable)]
 _FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
 class AnswerSegment(Contract):
     """A piece of the answer and the chunks it rests on."""
 
-    text: str = Field(min_length=1)
-    cited_chunk_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    text: Text = Field(min_length=1)
+    cited_chunk_ids: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class AnswerCitation(Contract):
     """A quote, verbatim from the chunk."""
 
-    chunk_id: str
-    quote: str = Field(min_length=1)
+    chunk_id: Text
+    quote: Text = Field(min_length=1)
 
 
 class ModelAnswer(Contract):
@@ -40,4 +43,4 @@ def read_answer(text: str) -> ModelAnswer | str:
         return ModelAnswer.model_validate_json(fenced.group(1) if fenced else text)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}"
+        return storable(f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}")

@@ -21,7 +21,6 @@ from compliance_assets.partitions import YEARS
     code_version=CODE_VERSION,
     partitions_def=YEARS,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_MODEL,
 )
 def model_decisions(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
     """Every queued question of the year: retrieved in scope, answered, its citations held against the source, recorded."""

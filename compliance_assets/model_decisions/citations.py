@@ -43,6 +43,8 @@ def resolve(answer: ModelAnswer, retrieved: Sequence[Retrieved], source: Source)
 def _locate(chunk_id: str, quote: str, by_id: dict[str, Retrieved], source: Source) -> Citation | str:
     if chunk_id not in by_id:
         return f"{chunk_id} was not retrieved"
+    if not quote.strip():
+        return f"the quote from {chunk_id} is white space"
     retrieved = by_id[chunk_id]
     offset = retrieved.text.find(quote)
     if offset < 0:

@@ -1,22 +1,21 @@
 """Drains the work table of a year: retrieve, decide, record. Called by the asset and by the command line alike."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 
-import numpy as np
-
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.canonical import digest_of
-from compliance_assets.contracts.errors import DependencyUnavailable
+from compliance_assets.contracts.errors import ComplianceError
 from compliance_assets.contracts.release import Release
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.decide import CODE_VERSION, decide, idempotency_key
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.year_index.parameters import HnswParameters
+from compliance_assets.year_index.retrieved import Retrieved
 from compliance_assets.year_index.search import search
 from compliance_assets.year_index.store import live_index
 from resources.batches import drain
@@ -26,8 +25,6 @@ from resources.keyring import Keyring
 from resources.postgres import Connection, Postgres
 from resources.progress import Progress
 from resources.providers import Provider
-
-BATCH_ITEMS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +65,17 @@ def release_of(workload_name: str, embedder: Embedder, model: str) -> Release:
 
 
 def drain_year(desk: Desk, year: int) -> DrainReport:
-    """Decide every queued item of a year, each in a transaction with its ledger entry.
+    """Decide every queued item of a year, each in a transaction of its own with its ledger entry.
 
-    An item whose provider does not answer stays queued with the reason; the others go on.
+    One at a time: the ledger's head is locked from an entry to its commit, and must not be held over a model's answer.
+    An item that cannot be decided now (a provider that is down, say) stays queued with the reason; the others go on.
     """
     report = DrainReport()
     drain(
         desk.postgres,
-        claim=lambda conn: store.claim(conn, year, BATCH_ITEMS, list(report.postponed)),
+        claim=lambda conn: store.claim(conn, year, 1, list(report.postponed)),
         count_pending=lambda conn: store.count_pending(conn, year, list(report.postponed)),
-        work=lambda conn, batch: _decide_batch(desk, conn, batch, report),
+        work=lambda conn, batch: _decide_or_postpone(desk, conn, batch[0], report),
     )
     return report
 
@@ -90,33 +88,39 @@ def needs_deciding(conn: Connection, desk: Desk, item: WorkItem) -> bool:
     return store.response_of_key(conn, item.year, key) is None
 
 
-def _decide_batch(desk: Desk, conn: Connection, batch: Sequence[WorkItem], report: DrainReport) -> None:
-    vectors = desk.embedder.encode([item.question for item in batch])
-    for item, vector in zip(batch, vectors, strict=True):
-        try:
-            with conn.transaction():  # one item's failure undoes that item alone
-                _decide_one(desk, conn, item, vector, report)
-        except DependencyUnavailable as problem:
-            report.postponed[item.work_id] = str(problem)
-            store.postpone(conn, item, str(problem))
-        done = report.decided + report.already_decided
-        desk.progress.advance(f"{item.year}: questions decided", done)
+def _decide_or_postpone(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -> None:
+    try:
+        with conn.transaction():  # undone alone, so that the reason can still be stored
+            _decide(desk, conn, item, report)
+    except ComplianceError as problem:
+        report.postponed[item.work_id] = str(problem)
+        store.postpone(conn, item, str(problem))
+    desk.progress.advance(f"{item.year}: questions decided", report.decided + report.already_decided)
 
 
-def _decide_one(desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray, report: DrainReport) -> None:
+def _decide(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -> None:
     started = time.monotonic()
     release = release_of(item.workload, desk.embedder, desk.provider.model)
-    index_version = _index_version(conn, item)
-    known = store.response_of_key(conn, item.year, idempotency_key(item, release, index_version))
+    known = store.response_of_key(conn, item.year, idempotency_key(item, release, _index_version(conn, item)))
     if known:
         store.finish(conn, item, *known)
         report.already_decided += 1
         return
-    retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)
+    retrieved, index_version = _retrieve(desk, conn, item)
     source: Callable[[str, int, int], str] = partial(store.source_text, conn)
     decision = decide(item, retrieved, desk.provider, source, release, index_version, desk.clock())
     store.record(conn, desk.keyring, decision, time.monotonic() - started)
     report.decided += 1
+
+
+def _retrieve(desk: Desk, conn: Connection, item: WorkItem) -> tuple[list[Retrieved], str]:
+    """The hits and the index versions that they came from: once more if an index was swapped in meanwhile."""
+    vector = desk.embedder.encode([item.question])[0]
+    while True:
+        before = _index_version(conn, item)
+        retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)
+        if _index_version(conn, item) == before:
+            return retrieved, before
 
 
 def _index_version(conn: Connection, item: WorkItem) -> str:

@@ -1,7 +1,8 @@
 """local/extractive-v1: a model that can only quote. It sees the rendered prompt, as any provider would. Pure.
 
-It scores every sentence of the passages by the share of the question's words that stand in it, weighted by how rare a
-word is among the sentences (inverse document frequency), and answers with the best ones, verbatim, each cited.
+The passages support an answer when they hold enough of the question's words. Then every sentence is scored by the share
+of those words that stand in it, weighted by how rare a word is among the sentences (inverse document frequency), and the
+best sentences of different passages are the answer, verbatim, each cited.
 """
 
 import json
@@ -16,7 +17,8 @@ from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MAR
 from resources.providers import Completion
 
 MAX_SEGMENTS = 3
-MIN_SUPPORT = 0.30  # below this share of the question's weight a sentence supports nothing
+MIN_COVERAGE = 0.5  # of the question's words that the passages hold together; below it they are about something else
+MIN_SUPPORT = 0.25  # of the weight of those words that one sentence holds; below it the sentence says too little
 SENTENCE_LENGTH = (20, 600)  # characters: a heading says too little, a whole table too much
 
 _SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…](?!\s)[^\n.!?…]*)*[.!?…]?")
@@ -149,7 +151,7 @@ class ExtractiveModel:
 def _read_prompt(prompt: str) -> tuple[str, list[dict[str, str]]]:
     rest = prompt.split(QUESTION_MARK, 1)[1]
     question, passages = rest.split(PASSAGES_MARK, 1)
-    return json.loads(question), [json.loads(line) for line in passages.splitlines() if line.strip()]
+    return json.loads(question), [json.loads(line) for line in passages.split("\n") if line.strip()]
 
 
 def _answer(question: str, passages: Sequence[dict[str, str]]) -> dict[str, object]:
@@ -168,9 +170,11 @@ def _answer(question: str, passages: Sequence[dict[str, str]]) -> dict[str, obje
 def _best(wanted: frozenset[str], sentences: Sequence[_Sentence]) -> list[tuple[float, _Sentence]]:
     """The best supported sentences of different passages, best first, at most MAX_SEGMENTS."""
     frequency = Counter(word for sentence in sentences for word in sentence.words & wanted)
-    weight = {word: math.log(1 + len(sentences) / (1 + frequency[word])) for word in wanted}
+    if not frequency or len(frequency) < MIN_COVERAGE * len(wanted):
+        return []
+    weight = {word: math.log(1 + len(sentences) / count) for word, count in frequency.items()}
     total = sum(weight.values())
-    scored = [(sum(weight[w] for w in s.words & wanted) / total, s) for s in sentences] if total else []
+    scored = [(sum(weight[word] for word in s.words & wanted) / total, s) for s in sentences]
     scored.sort(key=lambda pair: (-pair[0], pair[1].rank, pair[1].text))
     chosen: list[tuple[float, _Sentence]] = []
     for score, sentence in scored:

@@ -45,4 +45,5 @@ def render(workload: Workload, item: WorkItem, retrieved: Sequence[Retrieved]) -
 
 def _scope_in_words(scope: RetrievalScope) -> str:
     years = ", ".join(str(year) for year in scope.years)
-    return f"{years}, {scope.filer_category}" if scope.filer_category else years
+    category = " ".join((scope.filer_category or "").split())  # one line: a name must not start another part
+    return f"{years}, {category}" if category else years

@@ -7,6 +7,7 @@ from compliance_assets.audit_ledger.chain import NewEntry
 from compliance_assets.audit_ledger.store import append
 from compliance_assets.contracts.canonical import canonical_json
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
+from compliance_assets.contracts.text import storable
 from compliance_assets.model_decisions.decide import Decision, ledger_body
 from compliance_assets.model_decisions.work import WorkItem
 from resources.clock import rfc3339
@@ -20,9 +21,11 @@ def enqueue(conn: Connection, items: Iterable[WorkItem]) -> None:
     """Put work into the table, or back into the queue where it was done before."""
     with conn.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO compliance.work_items (organization_id, work_id, workload, year, input, input_sha256, state)"
-            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, 'queued')"
-            " ON CONFLICT (organization_id, work_id) DO UPDATE SET state = 'queued', reason = NULL, requested_at = now()",
+            "INSERT INTO compliance.work_items"
+            " (organization_id, work_id, workload, year, input, input_sha256, state, requested_at)"
+            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, 'queued', clock_timestamp())"
+            " ON CONFLICT (organization_id, work_id)"
+            " DO UPDATE SET state = 'queued', reason = NULL, requested_at = excluded.requested_at",
             [(i.work_id, i.workload, i.year, canonical_json(i.as_json()).decode(), i.input_sha256) for i in items],
         )
 
@@ -71,7 +74,7 @@ def finish(conn: Connection, item: WorkItem, response_id: str, outcome: str, rea
 
 def postpone(conn: Connection, item: WorkItem, reason: str) -> None:
     """Leave an item in the queue, with the reason why it could not be decided now."""
-    conn.execute("UPDATE compliance.work_items SET reason = %s WHERE work_id = %s", [reason, item.work_id])
+    conn.execute("UPDATE compliance.work_items SET reason = %s WHERE work_id = %s", [storable(reason), item.work_id])
 
 
 def record(conn: Connection, keyring: Keyring, decision: Decision, latency_seconds: float) -> None:

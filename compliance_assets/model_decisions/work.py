@@ -58,7 +58,13 @@ def work_item_from_row(row: object, workload: str, number: int) -> WorkItem:
     if not isinstance(category, str | None):
         raise _bad_row(number, "`filer_category` as text or null", repr(category))
     item_id = row.get("id")
-    return WorkItem(workload, year, storable(question), category, item_id=None if item_id is None else str(item_id))
+    return WorkItem(
+        workload,
+        year,
+        storable(question),
+        None if category is None else storable(category),
+        item_id=None if item_id is None else storable(str(item_id)),
+    )
 
 
 def _bad_row(number: int, expected: str, found: str) -> InvalidInput:

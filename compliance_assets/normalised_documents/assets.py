@@ -27,7 +27,6 @@ BATCH_FILES = 64
     owners=policies.OWNERS,
     code_version=NORMALISER_VERSION,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_PARSE,
 )
 def normalised_documents(
     postgres: dg.ResourceParam[Postgres],

@@ -19,7 +19,6 @@ from resources.settings import Settings
     owners=policies.OWNERS,
     code_version=pull.CODE_VERSION,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_WRITE,
 )
 def raw_pulls(
     postgres: dg.ResourceParam[Postgres],

@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from upath import UPath
 
 from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# What a store may call the mark that changes with each write; a plain creation time comes last.
+_STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "modified", "created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +31,18 @@ class FilesystemConnector:
 
     def __init__(self, url: str) -> None:
         self._root = UPath(url)
+        self._names: dict[str, str] = {}  # the store's own name of each path that was listed
 
     def list(self) -> tuple[SourceFile, ...]:
         """All files, sorted by path. Raises DependencyUnavailable when the folder itself is not there.
 
-        A source that cannot be listed must not look like a source from which everything was removed.
+        A source, or a folder of it, that cannot be listed must not look like one from which everything was removed.
         """
         file_system, root = self._root.fs, self._root.path.rstrip("/")
         try:
             if not file_system.isdir(root):
                 raise FileNotFoundError(f"{self._root} is not a folder")
-            found = file_system.find(root, detail=True)
+            found = _find(file_system, root)
         except OSError as problem:
             raise DependencyUnavailable(
                 "a source cannot be listed",
@@ -42,12 +50,13 @@ class FilesystemConnector:
                 found=str(problem),
                 remedy="Mount or correct it; nothing was changed and nothing was marked as removed.",
             ) from problem
-        files = (_source_file(name[len(root) + 1 :], info) for name, info in found.items())
+        self._names = {_unicode(name[len(root) + 1 :]): name[len(root) + 1 :] for name in found}
+        files = (_source_file(_unicode(name[len(root) + 1 :]), info) for name, info in found.items())
         return tuple(sorted((f for f in files if not _hidden(f.path)), key=lambda f: f.path))
 
     def read(self, path: str) -> bytes:
         """The bytes of one file. Raises OSError when it cannot be read."""
-        data: bytes = (self._root / path).read_bytes()
+        data: bytes = (self._root / self._names.get(path, path)).read_bytes()
         return data
 
 
@@ -64,10 +73,31 @@ def canonical_uri(location: str) -> str:
     )
 
 
+def _find(file_system: "AbstractFileSystem", root: str) -> dict[str, Mapping[str, object]]:
+    """Every file below a folder. Raises OSError for one inside that may not be entered; fsspec's own walk skips it."""
+    if file_system.async_impl:  # an object store: one flat listing, no folders to enter
+        listing: dict[str, Mapping[str, object]] = file_system.find(root, detail=True)
+        return listing
+    found: dict[str, Mapping[str, object]] = {}
+    folders = [root]
+    while folders:
+        for info in file_system.ls(folders.pop(), detail=True):
+            if info["type"] == "directory":
+                folders.append(info["name"])
+            else:
+                found[info["name"]] = info
+    return found
+
+
 def _source_file(path: str, info: Mapping[str, object]) -> SourceFile:
-    stamp = next((str(info[key]) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime") if info.get(key)), "")
+    stamp = next((str(info[key]) for key in _STAMPS if info.get(key)), "")
     size = int(info.get("size") or 0)  # type: ignore[call-overload]
     return SourceFile(path, size, sha256_hex(f"{stamp}:{size}")[:16])
+
+
+def _unicode(name: str) -> str:
+    """A file's name as text that can be hashed and stored; the bytes of one that is not UTF-8 are spelt out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _hidden(path: str) -> bool:

@@ -8,9 +8,11 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from compliance_assets.contracts.canonical import digest_of
+from compliance_assets.contracts.text import storable
 
 MANIFEST_NAME = "manifest.jsonl"
 MANIFEST_KEYS = {"path", "year", "filer_category", "title", "doc_type"}
+LAST_YEAR = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_manifest(data: bytes, folder: PurePosixPath) -> Manifest:
     """
     labels: dict[str, Label] = {}
     problems: list[str] = []
-    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(data.decode("utf-8-sig", errors="replace").split("\n"), start=1):
         if line.strip():
             label = _row(line)
             if isinstance(label, str):
@@ -73,9 +75,8 @@ def label_of(path: str, manifest_labels: Mapping[str, Label], pattern: str | Non
     if match is None:
         return Label(None, None, title, None, "none")
     named = match.groupdict()
-    year = named.get("year")
     return Label(
-        year=int(year) if year and year.isdigit() else None,
+        year=_year_in(named.get("year")),
         filer_category=named.get("filer_category"),
         title=title,
         doc_type=named.get("doc_type"),
@@ -83,20 +84,25 @@ def label_of(path: str, manifest_labels: Mapping[str, Label], pattern: str | Non
     )
 
 
+def _year_in(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch("[0-9]{1,4}", text) else None
+
+
 def _row(line: str) -> tuple[str, Label] | str:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "expected a JSON object, found text that is not JSON"
     if not isinstance(row, dict) or not isinstance(row.get("path"), str):
         found = sorted(row) if isinstance(row, dict) else type(row).__name__
         return f"expected the keys {sorted(MANIFEST_KEYS)}, found {found}"
     year = row.get("year")
-    if year is not None and (not isinstance(year, int) or isinstance(year, bool)):
-        return f"expected year as a whole number or null, found {year!r}"
+    if year is not None and (not isinstance(year, int) or isinstance(year, bool) or not 0 <= year <= LAST_YEAR):
+        return f"expected year as a whole number up to {LAST_YEAR} or null, found {str(year)[:40]!r}"
     for key in ("filer_category", "title", "doc_type"):
         if not isinstance(row.get(key), str | None):
             return f"expected {key} as text or null, found {row[key]!r}"
-    path = str(PurePosixPath(row["path"]))
-    title = row.get("title") or PurePosixPath(path).name
-    return path, Label(year, row.get("filer_category"), title, row.get("doc_type"), "manifest")
+    text = {key: storable(row[key]) if row.get(key) else None for key in MANIFEST_KEYS - {"year"}}
+    path = str(PurePosixPath(text["path"] or ""))
+    title = text["title"] or PurePosixPath(path).name
+    return path, Label(year, text["filer_category"], title, text["doc_type"], "manifest")

@@ -103,10 +103,10 @@ def _version(
 ) -> store.NewPull | None:
     """The new version of a file, None where its content and label are the ones we hold."""
     digest, reason = _read(objects, connector, file, report)
-    if previous and (previous.object_sha256, previous.label_digest) == (digest, label.digest):
-        if digest is not None or previous.state == "unreadable":
-            report.unchanged += 1
-            return None
+    same = previous and (previous.object_sha256, previous.label_digest) == (digest, label.digest)
+    if previous and same and previous.state != "removed":
+        report.unchanged += 1
+        return None
     if digest is None:
         report.unreadable += 1
     elif previous is None or previous.state == "removed":

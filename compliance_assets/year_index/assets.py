@@ -27,7 +27,6 @@ class YearIndexConfig(dg.Config):
     code_version=parameters.CODE_VERSION,
     partitions_def=YEARS,
     retry_policy=policies.RETRY_TRANSIENT,
-    pool=policies.POOL_WRITE,
 )
 def year_index(
     context: dg.AssetExecutionContext,

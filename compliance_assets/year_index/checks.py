@@ -56,5 +56,8 @@ def no_hit_outside_the_year(
             found = store.nearest(conn, year, scope, vector, TOP_K, live)
             years = store.years_of_documents(conn, [n.doc_id for n in found])
             hits += len(found)
-            strays += sum(n.year != year or years[n.doc_id] != (year, category) for n in found)
+            for neighbour in found:
+                doc_year, doc_category = years[neighbour.doc_id]
+                in_category = category is None or category == doc_category  # None: the search asked for no category
+                strays += not (neighbour.year == doc_year == year and in_category)
     return dg.AssetCheckResult(passed=strays == 0, metadata={"hits": hits, "outside_scope": strays})

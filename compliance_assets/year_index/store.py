@@ -1,6 +1,7 @@
 """All SQL of year_index: building a version beside the live one, measuring it, swapping it in, searching."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -15,6 +16,9 @@ from compliance_assets.year_index.parameters import HnswParameters, IndexIdentit
 from resources.postgres import Connection
 
 RECALL_SAMPLE = 48
+_LIVE_FIELDS = (
+    "year", "index_version", "embedder", "embedder_digest", "dimension", "chunker_version", "corpus_digest", "chunk_count",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ def live_index(conn: Connection, year: int) -> LiveIndex | None:
         " parameters FROM compliance.index_versions WHERE year = %s AND state = 'live'",
         [year],
     ).fetchone()
-    return LiveIndex(*row[:8], HnswParameters(**row[8])) if row else None
+    return (
+        LiveIndex(**dict(zip(_LIVE_FIELDS, row[:8], strict=True)), parameters=HnswParameters(**row[8])) if row else None
+    )
 
 
 def lock_year(conn: Connection, year: int) -> None:
@@ -139,7 +145,8 @@ def measure(conn: Connection, identity: IndexIdentity | LiveIndex, table_name: s
         ).format(table),
         [identity.year],
     ).fetchone()
-    assert expected is not None and counted is not None
+    assert expected is not None
+    assert counted is not None
     recall, scoped = _recall(conn, table, _vector_expression(identity.dimension), identity.parameters)
     rows, versions, foreign = counted
     return IndexMeasurements(expected[0], rows, versions, foreign, recall, scoped, min(RECALL_SAMPLE, rows))
@@ -199,9 +206,8 @@ def nearest(
     _widen_search(conn, index.parameters)
     rows = _nearest(conn, year, scope.filer_category, vector, top_k, index.dimension)
     if len(rows) < top_k:  # a narrow category: the filtered graph walk may end early, the scan does not
-        conn.execute("SET LOCAL enable_indexscan = off")
-        rows = _nearest(conn, year, scope.filer_category, vector, top_k, index.dimension)
-        conn.execute("SET LOCAL enable_indexscan = on")
+        with _exact_scan(conn):
+            rows = _nearest(conn, year, scope.filer_category, vector, top_k, index.dimension)
     return rows
 
 
@@ -220,7 +226,8 @@ def _nearest(
         if category is not None
         else sql.SQL(""),
     )
-    rows = conn.execute(query, {"query": HalfVector(vector), "top_k": top_k}, binary=True)
+    # Not prepared: a plan kept from the graph walk would answer the exact scan as well.
+    rows = conn.execute(query, {"query": HalfVector(vector), "top_k": top_k}, prepare=False, binary=True)
     return [Neighbour(*row) for row in rows]
 
 
@@ -276,14 +283,24 @@ def _recall(
             statement = sql.SQL(
                 "SELECT {vector} <=> %(query)s FROM {table} {where} ORDER BY {vector} <=> %(query)s LIMIT 8"
             ).format(vector=vector, table=table, where=where)
+            # Never prepared: a plan kept from the one would answer the other.
             values = {"query": query, "category": category}
-            found = [row[0] for row in conn.execute(statement, values)]
-            conn.execute("SET LOCAL enable_indexscan = off")
-            exact = [row[0] for row in conn.execute(statement, values)]
-            conn.execute("SET LOCAL enable_indexscan = on")
+            conn.execute("SET LOCAL enable_seqscan = off")  # on few rows the planner would scan, and test nothing
+            found = [row[0] for row in conn.execute(statement, values, prepare=False)]
+            conn.execute("SET LOCAL enable_seqscan = on")
+            with _exact_scan(conn):
+                exact = [row[0] for row in conn.execute(statement, values, prepare=False)]
             near = sum(distance <= exact[-1] + 1e-6 for distance in found)
             shares[scoped].append(near / len(exact) if exact else 1.0)
-    return tuple(float(np.mean(shares[scoped])) if shares[scoped] else 1.0 for scoped in (False, True))  # type: ignore[return-value]
+    over_all, in_category = (float(np.mean(shares[scoped])) if shares[scoped] else 1.0 for scoped in (False, True))
+    return over_all, in_category
+
+
+@contextmanager
+def _exact_scan(conn: Connection) -> Iterator[None]:
+    conn.execute("SET LOCAL enable_indexscan = off")
+    yield
+    conn.execute("SET LOCAL enable_indexscan = on")
 
 
 def _widen_search(conn: Connection, parameters: HnswParameters) -> None:
@@ -324,7 +341,9 @@ def _record(
         "             WHERE model_digest = %(digest)s), 'none'),"
         "   %(dimension)s, %(chunker)s, %(corpus)s, %(documents)s, %(chunks)s, %(parameters)s, %(findings)s)"
         " ON CONFLICT (organization_id, year, index_version) DO UPDATE SET built_at = now(), findings = excluded.findings,"
-        "   state = CASE WHEN known.state = 'live' THEN 'live' ELSE excluded.state END",
+        "   state = CASE WHEN known.state = 'live' THEN 'live' ELSE excluded.state END,"
+        "   chunk_count = CASE WHEN known.state = 'live' THEN known.chunk_count ELSE excluded.chunk_count END,"
+        "   precision_used = CASE WHEN known.state = 'live' THEN known.precision_used ELSE excluded.precision_used END",
         {
             "organization": identity.organization_id,
             "year": identity.year,

@@ -286,6 +286,11 @@ BEGIN
         EXECUTE format('CREATE TABLE year_index.%I PARTITION OF year_index.entries FOR VALUES IN (%s) '
                        'PARTITION BY LIST (organization_id)', 'entries_' || y, y);
         EXECUTE format('ALTER TABLE year_index.%I OWNER TO compliance_app', 'entries_' || y);
+        -- Row security of a parent does not cover its partitions when they are read by their own names.
+        EXECUTE format('ALTER TABLE year_index.%I ENABLE ROW LEVEL SECURITY', 'entries_' || y);
+        EXECUTE format('ALTER TABLE year_index.%I FORCE ROW LEVEL SECURITY', 'entries_' || y);
+        EXECUTE format('CREATE POLICY organization ON year_index.%I '
+                       'USING (organization_id = compliance.current_organization())', 'entries_' || y);
     END IF;
 END $$;
 

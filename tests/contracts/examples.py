@@ -1,0 +1,146 @@
+"""One valid example of each published contract, as the JSON that crosses rooms."""
+
+from typing import Any
+
+DIGEST = "0123456789abcdef" * 4
+
+
+def envelope() -> dict[str, Any]:
+    """Two pages over "Page one.\\nPage two."."""
+    return {
+        "schema_version": "1",
+        "filing_id": "doc_1",
+        "year": 2021,
+        "filer_category": None,
+        "raw_text": "Page one.\nPage two.",
+        "raw_pages": [
+            {"page": 1, "char_start": 0, "char_end": 10, "origin": "text_layer"},
+            {"page": 2, "char_start": 10, "char_end": 19, "origin": "ocr"},
+        ],
+        "metadata": {
+            "title": "A filing",
+            "doc_type": "policy",
+            "language": None,
+            "media_type": "application/pdf",
+            "source": "filesystem",
+            "source_uri": "file:///source/a.pdf",
+            "source_version": "v1",
+            "object_sha256": DIGEST,
+            "normaliser": "pdf",
+            "normaliser_version": "1",
+            "ocr_engine": None,
+            "ocr_confidence": 0.5,
+            "xsd_sha256": None,
+            "fields": {"year_origin": "manifest"},
+            "needs_human": [],
+        },
+    }
+
+
+def chunk() -> dict[str, Any]:
+    """A chunk of that envelope."""
+    return {
+        "chunk_id": "ck_" + "0" * 40,
+        "doc_id": "doc_1",
+        "year": 2021,
+        "filer_category": "Northwind",
+        "ordinal": 0,
+        "page": 1,
+        "char_start": 0,
+        "char_end": 9,
+        "section": "",
+        "text": "Page one.",
+        "token_count": 3,
+        "text_sha256": DIGEST,
+        "chunker_version": "sentence-window/1/300/50/words-1",
+    }
+
+
+def hit() -> dict[str, Any]:
+    """That chunk, found."""
+    return {
+        "rank": 1,
+        "chunk_id": "ck_" + "0" * 40,
+        "doc_id": "doc_1",
+        "doc_title": "A filing",
+        "page": 1,
+        "char_range": [0, 9],
+        "embedding_score": 0.75,
+        "lexical_score": None,
+        "score": 0.75,
+        "method": {
+            "embedder": "hash-384",
+            "embedder_digest": DIGEST,
+            "index_version": "idx_1",
+            "mode": "dense",
+            "scope": {"year": 2021, "filer_category": None, "opt_in_years": [2020]},
+            "opt_in_years": [2020],
+        },
+    }
+
+
+def response_envelope() -> dict[str, Any]:
+    """An answer that rests on that chunk."""
+    retrieved = {
+        "chunk_id": "ck_" + "0" * 40,
+        "doc_id": "doc_1",
+        "doc_title": "A filing",
+        "page": 1,
+        "char_range": [0, 9],
+        "embedding_score": 0.75,
+    }
+    return {
+        "response_id": "rsp_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "workload": "ddq.draft_response",
+        "model": "local/extractive-v1",
+        "prompt_hash": f"sha256:{DIGEST}",
+        "retrieved_chunks": [retrieved],
+        "response_segments": [{"text": "Page one.", "cited_chunk_ids": [retrieved["chunk_id"]]}],
+        "decision": "answered",
+        "confidence": 0.5,
+        "citations": [{"doc_id": "doc_1", "page": 1, "char_range": [0, 9], "quote": "Page one."}],
+        "approver": None,
+        "approved_at": None,
+    }
+
+
+def ledger_entry() -> dict[str, Any]:
+    """The first link of a chain."""
+    return {
+        "seq": 1,
+        "organization_id": "00000000-0000-4000-8000-000000000001",
+        "year": 2021,
+        "kind": "decision",
+        "occurred_at": "2026-01-02T03:04:05.000006Z",
+        "actor": "compliance",
+        "subject_id": "rsp_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "body": "{}",
+        "body_sha256": DIGEST,
+        "prev_hash": "0" * 64,
+        "entry_hash": DIGEST,
+    }
+
+
+def release() -> dict[str, Any]:
+    """A release whose absent parts are null."""
+    return {
+        "prompt_version": "p1",
+        "threshold_version": None,
+        "router_map": "static",
+        "policy_bundle": None,
+        "chunker": "c",
+        "embedder_digest": "0" * 64,
+        "index_parameters": "i",
+        "golden_set": None,
+        "code_version": "1",
+    }
+
+
+EXAMPLES = {
+    "envelope": envelope(),
+    "chunk": chunk(),
+    "hit": hit(),
+    "response_envelope": response_envelope(),
+    "ledger_entry": ledger_entry(),
+    "release": release(),
+}

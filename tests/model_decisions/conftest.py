@@ -1,0 +1,65 @@
+"""A year with an index, and a way to ask of it."""
+
+import dataclasses
+
+import pytest
+
+from compliance_assets.audit_ledger import store as ledger_store
+from compliance_assets.audit_ledger.verify import verify_ledger
+from compliance_assets.deployment import Deployment
+from compliance_assets.model_decisions import store
+from compliance_assets.model_decisions.drain import Desk
+from compliance_assets.model_decisions.work import WorkItem
+from resources.providers import Provider
+from tests.small_corpus import SmallCorpus
+
+
+class Office:
+    """A deployment as seen by who asks: questions in, what became of them out."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.corpus = SmallCorpus(deployment)
+
+    def desk(self, provider: Provider) -> Desk:
+        return dataclasses.replace(self.deployment.desk, provider=provider)
+
+    def ask(self, *questions: str, year: int = 2021, ids: bool = True) -> list[WorkItem]:
+        items = [
+            WorkItem("ddq.draft_response", year, question, item_id=f"q{number}" if ids else None)
+            for number, question in enumerate(questions, start=1)
+        ]
+        with self.deployment.postgres.connect() as conn:
+            store.enqueue(conn, items)
+        return items
+
+    def work(self) -> dict[str, tuple[str, str | None]]:
+        """question -> (state, reason)."""
+        with self.deployment.postgres.connect() as conn:
+            rows = conn.execute("SELECT input::jsonb ->> 'question', state, reason FROM compliance.work_items")
+            return {question: (state, reason) for question, state, reason in rows}
+
+    def recorded(self) -> list[str]:
+        """The questions decided, in the order of the ledger; every decision is held against its entry and edges."""
+        with self.deployment.postgres.connect() as conn:
+            assert verify_ledger(conn, self.deployment.keyring, self.deployment.postgres.organization_id).verified
+        with self.deployment.postgres.connect() as conn:
+            rows = conn.execute(
+                "SELECT body::jsonb -> 'input' ->> 'question', subject_id FROM compliance.ledger_entries ORDER BY seq"
+            ).fetchall()
+            decisions = conn.execute("SELECT response_id FROM compliance.decisions").fetchall()
+            edges = conn.execute("SELECT DISTINCT response_id FROM compliance.decision_edges").fetchall()
+            assert sorted(subject for _, subject in rows) == sorted(response for (response,) in decisions)
+            assert set(edges) <= set(decisions)
+            assert ledger_store.head(conn).seq == len(rows)
+        return [question for question, _ in rows]
+
+
+@pytest.fixture
+def office(deployment: Deployment) -> Office:
+    """2021 is indexed, 2022 has no document."""
+    made = Office(deployment)
+    made.corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
+    made.corpus.add(2021, "Leverage of the fund stays below two hundred percent of its net assets.")
+    made.corpus.build(2021)
+    return made

@@ -1,0 +1,253 @@
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+
+from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.deployment import Deployment
+from compliance_assets.model_decisions import store
+from compliance_assets.model_decisions.drain import DrainReport, drain_year, needs_deciding
+from compliance_assets.model_decisions.extractive import ExtractiveModel
+from resources.keyring import Keyring
+from tests.model_decisions.builders import Saying, Scripted
+from tests.model_decisions.conftest import Office
+
+CUSTODY, RESERVE = "Where are the assets of Northwind held?", "What reserve does the fund keep?"
+LEVERAGE, CAPE = "Below what percent of net assets stays leverage?", "Who sailed around the cape in winter?"
+
+
+class BrokenKeyring(Keyring):
+    """Fails where the ledger entry is about to be hashed, from a given entry on."""
+
+    def __init__(self, working: Keyring, entries: int) -> None:
+        self.working, self.left = working, entries
+
+    def chain_key(self, organization_id: str) -> bytes:
+        if self.left == 0:
+            raise RuntimeError("no key")
+        self.left -= 1
+        return self.working.chain_key(organization_id)
+
+
+def test_every_queued_question_ends_decided_or_in_review_with_its_reason(office: Office) -> None:
+    office.ask(CUSTODY, RESERVE, CAPE)
+    report = drain_year(office.desk(ExtractiveModel()), 2021)
+
+    assert report == DrainReport(decided=3)
+    assert office.work() == {
+        CUSTODY: ("done", None),
+        RESERVE: ("done", None),
+        CAPE: ("review", "insufficient_evidence"),
+    }
+    assert office.recorded() == [CUSTODY, RESERVE, CAPE]
+
+
+def test_decisions_follow_the_order_in_which_they_were_asked(office: Office) -> None:
+    questions = [f"{CUSTODY} ({number})" for number in range(12)]
+    office.ask(*questions)
+    drain_year(office.desk(ExtractiveModel()), 2021)
+
+    assert office.recorded() == questions
+
+
+def test_a_decision_has_edges_for_what_was_retrieved_and_for_what_was_cited(office: Office) -> None:
+    (asked,) = office.ask(CUSTODY)
+    drain_year(office.desk(ExtractiveModel()), 2021)
+    with office.deployment.postgres.connect() as conn:
+        envelope = store.envelopes_of_work(conn, [asked.work_id])[asked.work_id]
+        rows = conn.execute(
+            "SELECT role, position, doc_id, page, char_start, char_end FROM compliance.decision_edges ORDER BY 1, 2"
+        ).fetchall()
+        retrieved = [
+            ("retrieved", n, c.doc_id, c.page, *c.char_range) for n, c in enumerate(envelope.retrieved_chunks, start=1)
+        ]
+        cited = [("cited", n, c.doc_id, c.page, *c.char_range) for n, c in enumerate(envelope.citations, start=1)]
+        assert rows == cited + retrieved
+        assert len(cited) >= 1
+        assert store.wrong_citations(conn, 2021) == []
+
+
+def test_a_drain_of_nothing_does_nothing(office: Office) -> None:
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport()
+
+
+def test_a_second_drain_adds_nothing(office: Office) -> None:
+    office.ask(CUSTODY, RESERVE)
+    desk = office.desk(Scripted())
+    drain_year(desk, 2021)
+
+    assert drain_year(desk, 2021) == DrainReport()
+    assert len(office.recorded()) == 2
+
+
+def test_a_question_asked_again_keeps_its_decision_and_the_model_is_not_asked(office: Office) -> None:
+    provider = Scripted()
+    (asked,) = office.ask(CUSTODY)
+    drain_year(office.desk(provider), 2021)
+    with office.deployment.postgres.connect() as conn:
+        first = store.envelopes_of_work(conn, [asked.work_id])
+        assert not needs_deciding(conn, office.desk(provider), asked)
+    office.ask(CUSTODY)
+    report = drain_year(office.desk(provider), 2021)
+
+    assert report == DrainReport(already_decided=1)
+    assert provider.calls == 1
+    assert office.recorded() == [CUSTODY]
+    with office.deployment.postgres.connect() as conn:
+        assert store.envelopes_of_work(conn, [asked.work_id]) == first
+
+
+def test_the_same_question_twice_in_one_request_is_one_piece_of_work(office: Office) -> None:
+    office.ask(CUSTODY, CUSTODY, ids=False)
+
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
+
+
+def test_the_same_question_under_two_ids_is_two_decisions(office: Office) -> None:
+    office.ask(CUSTODY, CUSTODY)
+
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=2)
+
+
+def test_a_question_asked_again_over_other_documents_is_decided_again(office: Office) -> None:
+    office.ask(CUSTODY)
+    drain_year(office.desk(ExtractiveModel()), 2021)
+    office.corpus.add(2021, "Since May the assets of Northwind are held by Meadow Bank.")
+    office.corpus.build(2021)
+    office.ask(CUSTODY)
+
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
+    assert office.recorded() == [CUSTODY, CUSTODY]
+
+
+def test_the_model_is_not_asked_of_a_year_without_documents(office: Office) -> None:
+    office.ask(CUSTODY, year=2022)
+    provider = Saying("never said")
+    drain_year(office.desk(provider), 2022)
+
+    assert provider.prompts == []
+    assert office.work() == {CUSTODY: ("review", "no_documents_in_scope")}
+    assert office.recorded() == [CUSTODY]
+
+
+def test_what_a_provider_does_not_answer_stays_queued_with_the_reason_and_the_others_go_on(office: Office) -> None:
+    office.ask(CUSTODY, RESERVE, LEVERAGE)
+    provider = Scripted({"reserve": None})
+    report = drain_year(office.desk(provider), 2021)
+
+    assert report.decided == 2
+    assert list(report.postponed.values()) == ["the model is away: expected it; found nobody. Wait."]
+    assert office.work()[RESERVE] == ("queued", "the model is away: expected it; found nobody. Wait.")
+    assert office.recorded() == [CUSTODY, LEVERAGE]
+
+    provider.script.clear()
+    assert drain_year(office.desk(provider), 2021).decided == 1
+    assert office.work()[RESERVE] == ("done", None)
+    assert office.recorded() == [CUSTODY, LEVERAGE, RESERVE]
+
+
+def test_a_provider_that_is_away_is_asked_once_for_each_question_of_a_drain(office: Office) -> None:
+    office.ask(*(f"{RESERVE} ({number})" for number in range(9)))
+    provider = Scripted({"reserve": None})
+    report = drain_year(office.desk(provider), 2021)
+
+    assert provider.calls == len(report.postponed) == 9
+    assert office.recorded() == []
+
+
+def test_decision_edges_and_entry_stand_or_fall_together(office: Office) -> None:
+    office.ask(CUSTODY)
+    broken = dataclasses.replace(
+        office.desk(ExtractiveModel()), keyring=BrokenKeyring(office.deployment.keyring, entries=0)
+    )
+    with pytest.raises(RuntimeError, match="no key"):
+        drain_year(broken, 2021)
+
+    with office.deployment.postgres.connect() as conn:
+        for table in ("decisions", "decision_edges", "ledger_entries", "releases"):
+            assert conn.execute(f"SELECT count(*) FROM compliance.{table}").fetchone() == (0,), table
+    assert office.work() == {CUSTODY: ("queued", None)}
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
+
+
+def test_a_failure_in_the_middle_of_a_batch_leaves_whole_decisions_alone(office: Office) -> None:
+    office.ask(CUSTODY, RESERVE, LEVERAGE)
+    broken = dataclasses.replace(
+        office.desk(ExtractiveModel()), keyring=BrokenKeyring(office.deployment.keyring, entries=2)
+    )
+    with pytest.raises(RuntimeError):
+        drain_year(broken, 2021)
+    office.recorded()
+    drain_year(office.desk(ExtractiveModel()), 2021)
+
+    assert sorted(office.recorded()) == sorted([CUSTODY, RESERVE, LEVERAGE])
+
+
+def test_without_the_master_key_nothing_is_decided_and_the_reason_says_so(office: Office) -> None:
+    office.ask(CUSTODY)
+    keyless = dataclasses.replace(office.desk(ExtractiveModel()), keyring=Keyring(Path("/nowhere/master.key")))
+    report = drain_year(keyless, 2021)
+
+    assert report.decided == 0
+    assert "master key" in str(office.work()[CUSTODY])
+    assert office.recorded() == []
+
+
+def test_two_drains_at_once_decide_each_question_once(office: Office) -> None:
+    questions = [f"{CUSTODY} ({number})" for number in range(24)]
+    office.ask(*questions)
+    reports: list[DrainReport] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        own = Deployment(office.deployment.settings)
+        try:
+            reports.append(drain_year(own.desk, 2021))
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert failures == []
+    assert sum(report.decided for report in reports) == len(questions)
+    assert sorted(office.recorded()) == sorted(questions)
+    assert set(office.work().values()) == {("done", None)}
+
+
+def test_an_answer_with_a_character_that_no_database_holds_is_recorded_and_the_ledger_stays_verifiable(
+    office: Office,
+) -> None:
+    office.ask(CUSTODY, RESERVE)
+    hostile = canonical_json(
+        {
+            "decision": "answered",
+            "confidence": 1,
+            "segments": [{"text": "\x00", "cited_chunk_ids": ["ck_\x00"]}],
+            "citations": [{"chunk_id": "ck_\x00", "quote": "\x00"}],
+            "\x00": "\x00",
+        }
+    ).decode()
+    drain_year(office.desk(Scripted({"Northwind": hostile})), 2021)
+
+    state, reason = office.work()[CUSTODY]
+    assert state == "review"
+    assert "answer_malformed" in str(reason)
+    assert office.recorded() == [CUSTODY, RESERVE]
+
+
+def test_a_citation_that_does_not_stand_in_its_document_is_found_by_the_check(office: Office) -> None:
+    office.ask(CUSTODY)
+    drain_year(office.desk(ExtractiveModel()), 2021)
+    with office.deployment.postgres.connect() as conn:
+        (envelope,) = conn.execute("SELECT envelope FROM compliance.decisions").fetchone() or ("",)
+        conn.execute("UPDATE compliance.documents SET raw_text = replace(raw_text, 'Harbour', 'Haarbor')")
+        found = store.wrong_citations(conn, 2021)
+        conn.rollback()
+
+    assert [response_id for response_id in found if response_id in envelope] == found
+    assert len(found) == 1

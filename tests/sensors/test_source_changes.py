@@ -1,0 +1,88 @@
+"""The sensor, tick by tick, on a real folder and a real database."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from compliance_assets import commands
+from compliance_assets.contracts.errors import DependencyUnavailable
+from compliance_assets.definitions import build_defs
+from compliance_assets.deployment import Deployment
+from sensors.source_changes import source_changes
+
+
+def tick(deployment: Deployment, instance: dg.DagsterInstance) -> dict[str, str | None]:
+    """run_key -> partition of what the sensor requests."""
+    defs = build_defs(deployment)
+    with dg.build_sensor_context(instance=instance, definitions=defs, resources=deployment.resources()) as context:
+        result = source_changes(context)
+    requests = result.run_requests if isinstance(result, dg.SensorResult) else []
+    return {request.run_key: request.partition_key for request in requests}
+
+
+def test_a_changed_an_added_and_a_removed_file_request_one_run_a_year(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick(deployment, instance) == {}
+
+        (source / "2021" / "northwind.md").write_text("# Liquidity policy\n\nNothing is kept.\n")
+        assert list(tick(deployment, instance).values()) == ["2021"]
+
+        (source / "2022" / "southwind.md").unlink()
+        assert sorted(tick(deployment, instance).values()) == ["2021", "2022"]
+
+
+def test_the_same_change_keeps_its_run_key_and_the_next_change_gets_another(
+    deployment: Deployment, source: Path
+) -> None:
+    commands.ingest(deployment, str(source))
+    changed = source / "2021" / "northwind.md"
+    with dg.DagsterInstance.ephemeral() as instance:
+        changed.write_text("first change")
+        first = tick(deployment, instance)
+        assert tick(deployment, instance) == first
+
+        changed.write_text("second change")
+        assert tick(deployment, instance).keys().isdisjoint(first)
+
+
+def test_a_file_that_moved_to_another_year_touches_both(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    manifest = source / "manifest.jsonl"
+    manifest.write_text(
+        manifest.read_text().replace(
+            '"year": 2021, "filer_category": "Northwind"', '"year": 2023, "filer_category": "Northwind"'
+        )
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert sorted(tick(deployment, instance).values()) == ["2021", "2023"]
+
+
+def test_a_file_without_a_label_is_taken_in_first_and_its_year_follows(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    (source / "note.txt").write_text("Report for the fiscal year 2023. The board met twice.")
+    with dg.DagsterInstance.ephemeral() as instance:
+        ((key, partition),) = tick(deployment, instance).items()
+        assert (key.split(":")[1], partition) == ("unknown", None)
+
+        build_defs(deployment).resolve_job_def("intake").execute_in_process(instance=instance)
+        assert list(tick(deployment, instance).values()) == ["2023"]
+
+
+def test_after_the_requested_run_nothing_is_left_to_do(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    (source / "2021" / "northwind.md").write_text("# Policy\n\nThe buffer is 40 percent.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        (partition,) = tick(deployment, instance).values()
+        job = build_defs(deployment).resolve_job_def("corpus_to_ledger")
+        assert job.execute_in_process(instance=instance, partition_key=partition).success
+        assert tick(deployment, instance) == {}
+
+
+def test_a_source_that_cannot_be_listed_requests_nothing_and_raises(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    os.rename(source, source.with_name("elsewhere"))
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(DependencyUnavailable, match="cannot be listed"):
+        tick(deployment, instance)

@@ -1,0 +1,95 @@
+"""Documents put straight into the tables, chunked and embedded as the assets do it, without a Dagster run."""
+
+import uuid
+from pathlib import Path
+
+from psycopg.types.json import Jsonb
+
+from compliance_assets.chunks import store as chunk_store
+from compliance_assets.chunks.chunker import DocumentText, chunker_for
+from compliance_assets.contracts.canonical import content_id, sha256_hex
+from compliance_assets.deployment import Deployment
+from compliance_assets.embeddings import store as embedding_store
+from compliance_assets.raw_pulls import store as pull_store
+from compliance_assets.year_index.build import BuildReport, build_year
+from resources.settings import Settings
+
+SOURCE = "src_small"
+
+
+def new_deployment(database_url: str, session_dir: Path, **environment: str) -> Deployment:
+    """A prepared deployment with an organisation of its own, for fixtures that live longer than one test."""
+    organization = str(uuid.uuid4())
+    settings = Settings.from_environment(
+        {
+            "COMPLIANCE_DATABASE_URL": database_url,
+            "COMPLIANCE_ORGANIZATION_ID": organization,
+            "COMPLIANCE_EMBEDDER": "hash",
+            "COMPLIANCE_YEARS": "2018-2024",
+            **environment,
+        },
+        data_dir=session_dir / organization[:8],
+    )
+    made = Deployment(settings)
+    made.prepare()
+    return made
+
+
+class SmallCorpus:
+    """One organisation's documents, each a single page."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.chunker = chunker_for(deployment.embedder)
+
+    def add(self, year: int, text: str, category: str | None = None, *, embed: bool = True) -> str:
+        """Returns the document's id."""
+        digest = sha256_hex(text)
+        doc_id = content_id("doc", year, text, category or "")
+        with self.deployment.postgres.connect() as conn:
+            pull_store.register_source(conn, SOURCE, "file:///small")
+            conn.execute(
+                "INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, object_sha256,"
+                " source_version, label)"
+                " VALUES (compliance.current_organization(), %s, %s, %s, 'pulled', %s, '1', '{}')",
+                [f"pull_{doc_id}", SOURCE, f"{doc_id}.txt", digest],
+            )
+            conn.execute(
+                "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year,"
+                " filer_category, title, state, raw_text, raw_pages, metadata, normaliser_version)"
+                " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, 'ok', %s, %s, '{}', '1')",
+                [
+                    doc_id,
+                    f"pull_{doc_id}",
+                    digest,
+                    year,
+                    category,
+                    f"{category} {year}",
+                    text,
+                    Jsonb([{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}]),
+                ],
+            )
+            document = DocumentText(doc_id, year, category, text, (len(text),))
+            chunk_store.insert(conn, [document], self.chunker.chunk(document), self.chunker.version)
+        if embed:
+            self.embed(year)
+        return doc_id
+
+    def embed(self, year: int) -> None:
+        """A vector for every chunk of the year that has none."""
+        embedder = self.deployment.embedder
+        with self.deployment.postgres.connect() as conn:
+            waiting = embedding_store.claim(conn, year, self.chunker.version, embedder.digest, 10_000)
+            texts = {pending.text_sha256: pending.text for pending in waiting}
+            vectors = embedder.encode(list(texts.values()))
+            embedding_store.insert(conn, embedder.digest, embedder.precision, list(texts), vectors)
+
+    def set_live(self, doc_id: str, live: bool) -> None:
+        """Take a document out of the corpus, or put it back."""
+        with self.deployment.postgres.connect() as conn:
+            conn.execute("UPDATE compliance.documents SET live = %s WHERE filing_id = %s", [live, doc_id])
+
+    def build(self, year: int, *, rebuild: bool = False) -> BuildReport:
+        """Build the year's index."""
+        deployment = self.deployment
+        return build_year(deployment.postgres, deployment.embedder, self.chunker.version, year, rebuild=rebuild)
