@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-COMPLIANCE_DATA_DIR ?= $(CURDIR)/.compliance
+COMPLIANCE_DATA_DIR ?= .compliance
+override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
 .PHONY: help install demo test dev lint check bench faults lock clean

@@ -42,7 +42,15 @@ class Postgres:
     def start(self) -> None:
         """Make the database reachable and its schema current. Idempotent."""
         if not self._ready:
-            self._prepare(self.connect_as_owner)
+            try:
+                self._prepare(self.connect_as_owner)
+            except psycopg.errors.InsufficientPrivilege as problem:
+                raise DependencyUnavailable(
+                    "the database login may not bring the schema up to date",
+                    expected="a login that may create roles and schemas, and the extension vector, created or allowed",
+                    found=str(problem).strip(),
+                    remedy="Have a superuser run CREATE EXTENSION vector, or grant the login CREATEROLE and CREATE.",
+                ) from problem
             self._ready = True
 
     def connect_as_owner(self) -> Connection:

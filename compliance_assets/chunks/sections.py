@@ -9,12 +9,12 @@ MAX_TITLE = 160
 
 # One line each: a numbered unit of a contract, an act or an annual report, or a markdown heading.
 _NUMBERED = r"""
-    \#{1,6}\s+\S
+    \#{1,6}[ \t]+\S
   | (?:PART|Part|ITEM|Item|ARTICLE|Article|SECTION|Section|CHAPTER|Chapter|TITLE|Title|ANNEX|Annex|SCHEDULE|Schedule|EXHIBIT|Exhibit
-      |APPENDIX|Appendix|NOTE|Note)\s+(?:\d{1,3}[A-Z]?|[IVXLC]{1,6})(?:\b|\.)
+      |APPENDIX|Appendix|NOTE|Note)[ \t]+(?:\d{1,3}[A-Z]?|[IVXLC]{1,6})(?:\b|\.)
   | (?:CAP[ÍI]TULO|Cap[íi]tulo|SE[ÇC][ÃA]O|Se[çc][ãa]o|T[ÍI]TULO|T[íi]tulo|ANEXO|Anexo|CL[ÁA]USULA|Cl[áa]usula|ARTIGO|Artigo)
-      \s+(?:\d{1,3}|[IVXLC]{1,6}|[A-ZÇÃÁÉÍÓÚ]{4,})\b
-  | Art\.\s*\d{1,3}
+      [ \t]+(?:\d{1,3}|[IVXLC]{1,6}|[A-ZÇÃÁÉÍÓÚ]{4,})\b
+  | Art\.[ \t]*\d{1,3}
 """
 
 # The fichas of the Brazilian return. A ficha stands in the form from its first to its last calendar year.
@@ -75,14 +75,22 @@ def _divider_starts(text: str, year: int) -> set[int]:
 
 
 def _continues_a_sentence(text: str, line_start: int) -> bool:
-    """A line that a page layout broke off ("as described in / Note 5 below") opens nothing."""
-    before = text[max(0, line_start - 80) : line_start].rstrip()
-    return bool(before) and (before[-1].islower() or before[-1] in ",;(&")
+    """A line that a page layout broke off ("as described in / Note 5 below") opens nothing; below a page header one does."""
+    above = text[max(0, line_start - 200) : line_start].rstrip().rpartition("\n")[2].strip()
+    if not above or _is_header(above):
+        return False
+    return above[-1].islower() or above[-1] in ",;(&"
+
+
+def _is_header(line: str) -> bool:
+    """Words of a title: the first one and all longer ones begin with a capital, as in "Table of Contents"."""
+    words = line.split()
+    return words[0][0].isupper() and all(word[0].isupper() for word in words if len(word) > 3) and line[-1].isalpha()
 
 
 @lru_cache
 def _pattern(year: int) -> re.Pattern[str]:
     fichas = "|".join(
-        re.escape(title).replace(r"\ ", r"\s+") for title, first, last in _FICHAS if first <= year <= last
+        re.escape(title).replace(r"\ ", r"[ \t]+") for title, first, last in _FICHAS if first <= year <= last
     )
     return re.compile(rf"^[ \t]*(?:{_NUMBERED}|(?:{fichas})\b)[^\n]*$".replace("\n", ""), re.MULTILINE | re.VERBOSE)

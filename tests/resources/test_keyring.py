@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_a_draft_that_a_killed_process_left_does_not_stop_the_next(key_file: Pat
         key_file.with_name(f"master.key.{pid}").touch()
     Keyring(key_file).create_if_missing()
     assert Keyring(key_file).chain_key("org-1")
+
+
+def test_a_key_that_another_process_wrote_in_between_stands(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = secrets.token_hex
+
+    def slow_draw(size: int) -> str:
+        if not key_file.exists():  # while we draw, the other one finishes
+            key_file.write_text("11" * 32)
+            key_file.chmod(0o600)
+        return draw(size)
+
+    monkeypatch.setattr("resources.keyring.secrets.token_hex", slow_draw)
+    Keyring(key_file).create_if_missing()
+    assert key_file.read_text() == "11" * 32
+    assert list(key_file.parent.iterdir()) == [key_file]
 
 
 def test_eight_processes_that_start_together_make_one_key(key_file: Path) -> None:
