@@ -37,6 +37,7 @@ class CorpusReport:
     documents_read: int = 0
     chunks_encoded: int = 0
     seconds: float = 0.0
+    unreachable_sources: list[str] = field(default_factory=list)
     failed_checks: list[str] = field(default_factory=list)
 
     @property
@@ -148,6 +149,8 @@ def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
     outcome = run_job(build_defs(deployment), deployment.settings, "intake")
     report.failed_checks += outcome.failed_checks
     report.documents_read = int(str(outcome.metadata.get("normalised_documents", {}).get("read_now", 0)))
+    unreachable = outcome.metadata.get("raw_pulls", {}).get("unreachable_sources")
+    report.unreachable_sources = [row["source"] for row in unreachable] if isinstance(unreachable, list) else []
     with deployment.postgres.connect() as conn:
         _, report.documents = document_store.counts(conn)
         report.not_ok, report.pages = document_store.not_ok(conn), document_store.page_count(conn)

@@ -52,6 +52,8 @@ def show_corpus(report: Mapping[str, Any]) -> None:
             "checks": "all passed" if report["checks_passed"] else "FAILED: " + ", ".join(report["failed_checks"]),
         }
     )
+    for source in report["unreachable_sources"]:
+        Console().print(f"[yellow]not reachable, left as it was:[/] {source}", highlight=False)
     if report["not_ok"]:
         _table(
             "Not taken up",

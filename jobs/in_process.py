@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -80,7 +81,9 @@ def _cause_of(result: dg.ExecuteInProcessResult, job: str) -> ComplianceError:
 
 def _metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
     materialisations = (e.step_materialization_data.materialization for e in result.get_asset_materialization_events())
-    return {
-        m.asset_key.to_user_string(): {name: value.value for name, value in m.metadata.items()}
-        for m in materialisations
-    }
+    return {m.asset_key.to_user_string(): {k: _plain(v) for k, v in m.metadata.items()} for m in materialisations}
+
+
+def _plain(value: dg.MetadataValue[Any]) -> object:
+    """A table becomes its rows, anything else its value."""
+    return [dict(row.data) for row in value.records] if isinstance(value, dg.TableMetadataValue) else value.value

@@ -22,11 +22,14 @@ def source_changes(
 ) -> dg.SensorResult | dg.SkipReason:
     """Compares every source's listing with what was pulled. The same change requests the same run keys: it runs once."""
     changes = changes_of_sources(postgres, settings.path_pattern)
+    for problem in changes.unreachable:
+        context.log.warning(problem)
     with postgres.connect() as conn:
         stale = stale_years(conn, postgres.organization_id, embedder, chunker_for(embedder).version)
     requests = list(_requests(changes, stale, settings.years))
     if not requests:
-        return dg.SkipReason("No file was added, changed or removed, and every year's index matches its documents.")
+        nothing = "No file was added, changed or removed, and every year's index matches its documents."
+        return dg.SkipReason(" ".join((*changes.unreachable, nothing)))
     return dg.SensorResult(run_requests=requests, cursor=changes.digest)
 
 

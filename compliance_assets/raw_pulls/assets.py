@@ -28,12 +28,7 @@ def raw_pulls(
 ) -> dg.MaterializeResult[None]:
     """Every file of every registered source, kept once by content: a changed file is a new version, a removed one a tombstone."""
     started = time.monotonic()
-    with postgres.connect() as conn:
-        registered = store.sources(conn)
-    reports = {
-        uri: pull.pull_source(postgres, objects, source_id, uri, settings.path_pattern, progress)
-        for source_id, uri in registered
-    }
+    reports = pull.pull_sources(postgres, objects, settings.path_pattern, progress)
     with postgres.connect() as conn:
         states, unreadable = store.state_counts(conn), store.unreadable(conn)
     seconds = time.monotonic() - started
@@ -48,12 +43,14 @@ def raw_pulls(
         }
         for uri, r in reports.items()
     ]
+    unreachable = [{"source": uri, "reason": r.unreachable} for uri, r in reports.items() if r.unreachable]
     problems = [{"problem": problem} for r in reports.values() for problem in r.manifest_problems]
     read = sum(r.bytes_read for r in reports.values())
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": states.get("pulled", 0),
             "sources": metadata.table(rows, ["source", "new", "changed", "removed", "unchanged", "unreadable"]),
+            "unreachable_sources": metadata.table(unreachable, ["source", "reason"]),
             "unreadable_files": metadata.table(unreadable, ["path", "reason"]),
             "manifest_problems": metadata.table(problems, ["problem"]),
             "bytes_read": read,

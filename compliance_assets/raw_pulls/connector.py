@@ -26,6 +26,10 @@ class SourceFile:
     version: str
 
 
+class SourceUnreachable(DependencyUnavailable):
+    """A source that cannot be listed. The others still can."""
+
+
 class FilesystemConnector:
     """Everything below one folder or prefix, hidden files excepted."""
 
@@ -34,7 +38,7 @@ class FilesystemConnector:
         self._names: dict[str, str] = {}  # the store's own name of each path that was listed
 
     def list(self) -> tuple[SourceFile, ...]:
-        """All files, sorted by path. Raises DependencyUnavailable when the folder itself is not there.
+        """All files, sorted by path. Raises SourceUnreachable when the folder itself is not there.
 
         A source, or a folder of it, that cannot be listed must not look like one from which everything was removed.
         """
@@ -44,7 +48,7 @@ class FilesystemConnector:
                 raise FileNotFoundError(f"{self._root} is not a folder")
             found = _find(file_system, root)
         except OSError as problem:
-            raise DependencyUnavailable(
+            raise SourceUnreachable(
                 "a source cannot be listed",
                 expected=f"a readable folder at {self._root}",
                 found=str(problem),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from compliance_assets.raw_pulls import store
-from compliance_assets.raw_pulls.connector import FilesystemConnector, SourceFile
+from compliance_assets.raw_pulls.connector import FilesystemConnector, SourceFile, SourceUnreachable
 from compliance_assets.raw_pulls.labels import MANIFEST_NAME, Label, Manifest, label_of, read_manifest
 from compliance_assets.raw_pulls.plan import LivePull, Plan, plan_pull, pull_id_of
 from resources.object_store import ObjectStore
@@ -36,6 +36,7 @@ class PullReport:
     unchanged: int = 0
     unreadable: int = 0
     bytes_read: int = 0
+    unreachable: str | None = None
     manifest_problems: list[str] = field(default_factory=list)
 
 
@@ -51,6 +52,21 @@ def survey(connector: FilesystemConnector, pattern: str | None) -> Survey:
     present = {file.path for file in files}
     problems += [f"listed in a manifest but not there: {path}" for path in sorted(set(labels) - present)]
     return Survey(files, {f.path: label_of(f.path, labels, pattern) for f in files}, tuple(problems))
+
+
+def pull_sources(
+    postgres: Postgres, objects: ObjectStore, pattern: str | None, progress: Progress
+) -> dict[str, PullReport]:
+    """Pull every registered source; uri -> report. One that cannot be listed is reported and left as it was."""
+    with postgres.connect() as conn:
+        registered = store.sources(conn)
+    reports = {}
+    for source_id, uri in registered:
+        try:
+            reports[uri] = pull_source(postgres, objects, source_id, uri, pattern, progress)
+        except SourceUnreachable as problem:
+            reports[uri] = PullReport(unreachable=str(problem))
+    return reports
 
 
 def pull_source(

@@ -45,6 +45,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_ten_kills_and_one_clean_run_leave_what_an_undisturbed_run_leaves(folder: Path) -> None:
     source = folder / "source"
     disturbed, undisturbed = folder / "data-disturbed", folder / "data-undisturbed"

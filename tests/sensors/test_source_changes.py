@@ -4,13 +4,12 @@ import os
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from compliance_assets import commands
-from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.definitions import build_defs
 from compliance_assets.deployment import Deployment
 from sensors.source_changes import source_changes
+from tests.conftest import write_source
 
 
 def tick(deployment: Deployment, instance: dg.DagsterInstance) -> dict[str, str | None]:
@@ -20,6 +19,15 @@ def tick(deployment: Deployment, instance: dg.DagsterInstance) -> dict[str, str 
         result = source_changes(context)
     requests = result.run_requests if isinstance(result, dg.SensorResult) else []
     return {request.run_key: request.partition_key for request in requests}
+
+
+def reason(deployment: Deployment, instance: dg.DagsterInstance) -> str:
+    """Why the sensor requests nothing."""
+    defs = build_defs(deployment)
+    with dg.build_sensor_context(instance=instance, definitions=defs, resources=deployment.resources()) as context:
+        skipped = source_changes(context)
+    assert isinstance(skipped, dg.SkipReason)
+    return str(skipped.skip_message)
 
 
 def test_a_changed_an_added_and_a_removed_file_request_one_run_a_year(deployment: Deployment, source: Path) -> None:
@@ -81,8 +89,20 @@ def test_after_the_requested_run_nothing_is_left_to_do(deployment: Deployment, s
         assert tick(deployment, instance) == {}
 
 
-def test_a_source_that_cannot_be_listed_requests_nothing_and_raises(deployment: Deployment, source: Path) -> None:
+def test_a_source_that_cannot_be_listed_is_named_and_does_not_hold_up_the_others(
+    deployment: Deployment, source: Path, tmp_path: Path
+) -> None:
+    other = write_source(tmp_path / "other")
     commands.ingest(deployment, str(source))
+    commands.ingest(deployment, str(other))
     os.rename(source, source.with_name("elsewhere"))
-    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(DependencyUnavailable, match="cannot be listed"):
-        tick(deployment, instance)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert "cannot be listed" in reason(deployment, instance)
+
+        (other / "2022" / "northwind.md").write_text("changed")
+        assert list(tick(deployment, instance).values()) == ["2022"]
+
+    report = commands.ingest(deployment, str(other))
+    assert report.documents == {"ok": 8}, "nothing of the missing source was taken for removed"
+    assert "elsewhere" not in str(report.unreachable_sources)
+    assert len(report.unreachable_sources) == 1
