@@ -92,14 +92,20 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
     with deployment.postgres.connect() as conn:
         verification = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
         doc_ids = sorted({chunk.doc_id for e in envelopes for chunk in e.retrieved_chunks})
-        paths = evidence_store.paths_of(conn, doc_ids)
+        files = evidence_store.files_of(conn, doc_ids)
     report.seconds = round(time.monotonic() - started, 2)
+    paths = {doc_id: path for doc_id, (path, _) in files.items()}
     gold = score_gold_pages([(pages, e) for (_, pages), e in zip(rows, envelopes, strict=True)], paths)
+    hit_years = [
+        (item.year, files[c.doc_id][1]) for item, e in zip(items, envelopes, strict=True) for c in e.retrieved_chunks
+    ]
     return {
         **report.as_json(),
         "questions": len(items),
         "decided_now": len(waiting),
         "decisions": [_decision_row(item, e) for item, e in zip(items, envelopes, strict=True)],
+        "hits": len(hit_years),
+        "hits_of_another_year": sum(asked != found for asked, found in hit_years),
         "gold_pages": gold.as_json(),
         "verified": verification.verified,
         "ledger": verification.as_json(),

@@ -28,13 +28,17 @@ def rate(count: int, seconds: float) -> float:
     return round(count / seconds, 1) if count and seconds > 0 else 0.0
 
 
-def histogram(values: Sequence[float], *, title: str, xlabel: str, bins: int = 30) -> dg.MarkdownMetadataValue:
-    """A histogram as an inline picture, with n in its title."""
+def histogram(
+    values: Sequence[float], *, title: str, xlabel: str, limits: tuple[float, float] | None = None
+) -> dg.MarkdownMetadataValue:
+    """A histogram as an inline picture, with n in its title; `limits` fixes the x axis so that pictures compare."""
     from matplotlib.figure import Figure  # loads in half a second: only where a picture is drawn
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 2.6), dpi=90, layout="tight")
     axes = figure.add_subplot()
-    axes.hist(values, bins=bins, color="#3b6ea5")
+    axes.hist(values, bins=30, range=limits, color="#3b6ea5")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"{title} (n = {len(values):,})", fontsize=10)
     axes.set_xlabel(xlabel, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -49,6 +53,7 @@ def bars(counts: Mapping[str, int], *, title: str) -> dg.MarkdownMetadataValue:
     axes = figure.add_subplot()
     drawn = axes.barh(list(counts), list(counts.values()), color="#3b6ea5")
     axes.bar_label(drawn, fmt="{:,.0f}", fontsize=8, padding=2)
+    axes.xaxis.set_visible(False)  # every bar bears its number
     axes.invert_yaxis()
     axes.set_title(f"{title} (n = {sum(counts.values()):,})", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

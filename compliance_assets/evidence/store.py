@@ -46,14 +46,14 @@ def edges(conn: Connection, response_id: str, year: int) -> list[dict[str, objec
         ).fetchall()
 
 
-def paths_of(conn: Connection, doc_ids: list[str]) -> dict[str, str]:
-    """doc_id -> path of its file within its source."""
+def files_of(conn: Connection, doc_ids: list[str]) -> dict[str, tuple[str, int | None]]:
+    """doc_id -> (path of its file within its source, year of the document)."""
     rows = conn.execute(
-        "SELECT d.filing_id, p.path FROM compliance.documents d JOIN compliance.raw_pulls p USING (organization_id, pull_id)"
-        " WHERE d.filing_id = ANY(%s)",
+        "SELECT d.filing_id, p.path, d.year FROM compliance.documents d"
+        " JOIN compliance.raw_pulls p USING (organization_id, pull_id) WHERE d.filing_id = ANY(%s)",
         [doc_ids],
     ).fetchall()
-    return {doc_id: path for doc_id, path in rows}
+    return {doc_id: (path, year) for doc_id, path, year in rows}
 
 
 def overview(conn: Connection) -> dict[str, object]:

@@ -47,7 +47,7 @@ def model_decisions(context: dg.AssetExecutionContext, desk: dg.ResourceParam[De
                 ["reason", "decisions"],
             ),
             "confidence": metadata.histogram(
-                [row[2] for row in summary], title=f"Confidence, {year}", xlabel="confidence"
+                [row[2] for row in summary], title=f"Confidence, {year}", xlabel="confidence", limits=(0.0, 1.0)
             ),
             "latency_median_seconds": round(latencies[len(latencies) // 2], 4) if latencies else 0.0,
             "seconds": round(time.monotonic() - started, 2),

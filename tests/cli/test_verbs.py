@@ -61,8 +61,11 @@ def test_demo_ends_with_a_verified_ledger_and_a_second_one_does_nothing(filled: 
 
 
 def test_demo_scores_gold_pages_with_their_n(filled: Cli) -> None:
-    gold = filled.json("demo")["gold_pages"]
+    report = filled.json("demo")
+    gold = report["gold_pages"]
 
+    assert report["hits"] > 13
+    assert report["hits_of_another_year"] == 0
     assert gold["n"] == 12
     assert gold["gold_page_retrieved"] == 12
 
