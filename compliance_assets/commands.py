@@ -19,9 +19,10 @@ from compliance_assets.model_decisions.drain import drain_year, needs_deciding
 from compliance_assets.model_decisions.work import WorkItem, work_item_from_row
 from compliance_assets.normalised_documents import store as document_store
 from compliance_assets.raw_pulls import store as pull_store
-from compliance_assets.raw_pulls.connector import FilesystemConnector, canonical_uri, source_id_of
+from compliance_assets.raw_pulls.connector import FilesystemConnector, source_id_of
 from compliance_assets.year_index.backlog import stale_years
 from evals.gold_pages import Page, gold_pages_of, score_gold_pages
+from resources.location import canonical_uri
 
 INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX)
 

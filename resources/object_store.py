@@ -7,13 +7,14 @@ from upath import UPath
 
 from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable, IntegrityError
+from resources.location import location
 
 
 class ObjectStore:
     """Objects are named by the SHA-256 of their bytes, so an object can be written once and never changed."""
 
     def __init__(self, url: str) -> None:
-        self._root = UPath(url)
+        self._root = location(url)
 
     def put(self, data: bytes) -> str:
         """Store bytes; returns their SHA-256. Storing the same bytes again writes nothing."""

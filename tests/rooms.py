@@ -9,8 +9,9 @@ from compliance_assets.normalised_documents import store as document_store
 from compliance_assets.normalised_documents.envelope import normalise
 from compliance_assets.normalised_documents.parse import parse
 from compliance_assets.raw_pulls import store as pull_store
-from compliance_assets.raw_pulls.connector import canonical_uri, source_id_of
+from compliance_assets.raw_pulls.connector import source_id_of
 from compliance_assets.raw_pulls.pull import pull_source
+from resources.location import canonical_uri
 from resources.progress import Silent
 
 

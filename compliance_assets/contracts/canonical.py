@@ -1,11 +1,8 @@
 """Canonical bytes, digests and content-derived ids. Every hash in the project starts here."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 
 import rfc8785
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def canonical_json(value: object) -> bytes:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from upath import UPath
-
 from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
+from resources.location import location
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -34,7 +33,7 @@ class FilesystemConnector:
     """Everything below one folder or prefix, hidden files excepted."""
 
     def __init__(self, url: str) -> None:
-        self._root = UPath(url)
+        self._root = location(url)
         self._names: dict[str, str] = {}  # the store's own name of each path that was listed
 
     def list(self) -> tuple[SourceFile, ...]:
@@ -67,14 +66,6 @@ class FilesystemConnector:
 def source_id_of(uri: str) -> str:
     """The id of a source: derived from its URI."""
     return content_id("src", uri)
-
-
-def canonical_uri(location: str) -> str:
-    """An absolute URI for a folder given as a path or as a URL."""
-    path = UPath(location)
-    return (
-        path.as_uri() if path.protocol and path.protocol != "file" else UPath(path.path).expanduser().resolve().as_uri()
-    )
 
 
 def _find(file_system: "AbstractFileSystem", root: str) -> dict[str, Mapping[str, object]]:

@@ -249,12 +249,6 @@ def years_of_documents(conn: Connection, doc_ids: Sequence[str]) -> dict[str, tu
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def entry_count(conn: Connection, year: int) -> int:
-    """Rows in the year's live index."""
-    row = conn.execute("SELECT count(*) FROM year_index.entries WHERE year = %s", [year]).fetchone()
-    return row[0] if row else 0
-
-
 def sample_vectors(conn: Connection, year: int, limit: int) -> list[tuple[np.ndarray, str | None]]:
     """(vector, category) of entries spread evenly over the year, the same ones every time."""
     rows = conn.execute(

@@ -7,8 +7,9 @@ from pathlib import Path
 from compliance_assets.deployment import Deployment
 from compliance_assets.raw_pulls import store
 from compliance_assets.raw_pulls.changes import Changes, changes_of_sources
-from compliance_assets.raw_pulls.connector import canonical_uri, source_id_of
+from compliance_assets.raw_pulls.connector import source_id_of
 from compliance_assets.raw_pulls.pull import PullReport, pull_source
+from resources.location import canonical_uri
 from resources.progress import Silent
 
 

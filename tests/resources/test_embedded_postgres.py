@@ -11,7 +11,7 @@ import psutil
 import psycopg
 import pytest
 
-from compliance_assets.contracts.errors import DependencyUnavailable
+from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
 from resources.embedded_postgres import DATABASE, EmbeddedPostgres
 
 pytestmark = pytest.mark.timeout(120)
@@ -192,3 +192,10 @@ def test_data_of_another_postgres_is_refused_and_left_alone(session_dir: Path) -
     with pytest.raises(DependencyUnavailable, match="the embedded PostgreSQL did not start"):
         EmbeddedPostgres(session_dir / "of-another").start()
     assert list(data.iterdir()) == [data / "PG_VERSION"]
+
+
+def test_a_data_directory_with_white_space_in_its_path_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="white space"):
+        EmbeddedPostgres(tmp_path / "my data").start()
+
+    assert not (tmp_path / "my data").exists()
