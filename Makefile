@@ -27,7 +27,7 @@ $(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml
 demo: install ## from a folder to a verified ledger: make demo [SOURCE=dir] [QUESTIONS=file]
 	@$(BIN)/compliance demo $(if $(SOURCE),--source "$(SOURCE)") $(if $(QUESTIONS),--questions "$(QUESTIONS)")
 
-test: install ## every test
+test: install ## the tests; the long fault injections are in faults
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 dev: install ## the Dagster UI on the demo's data
@@ -40,7 +40,7 @@ lint: install ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test ## what CI runs
+check: lint test ## before a commit; .ci/run adds faults
 
 bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
 	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)") $(BENCH_ARGS)

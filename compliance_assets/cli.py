@@ -212,7 +212,6 @@ def verify(deployment: "Deployment") -> Result:
 @click.option(
     "--source",
     metavar="DIR",
-    default=str(SAMPLE / "documents"),
     help="A folder of documents (default: the sample corpus).",
 )
 @click.option(
@@ -220,11 +219,11 @@ def verify(deployment: "Deployment") -> Result:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON Lines of questions (default: questions.jsonl of the sample).",
 )
-def demo(deployment: "Deployment", source: str, questions: Path | None) -> Result:
+def demo(deployment: "Deployment", source: str | None, questions: Path | None) -> Result:
     """From a folder of filings to a verified ledger: take in, index, decide, verify."""
     from compliance_assets import commands
 
-    if questions is None and source == str(SAMPLE / "documents"):
-        questions = SAMPLE / "questions.jsonl"
+    if source is None:
+        source, questions = str(SAMPLE / "documents"), questions or SAMPLE / "questions.jsonl"
     report = commands.demo(deployment, source, questions)
     return report, lambda: terminal.show_demo(report), 0 if report["verified"] and report["checks_passed"] else 1

@@ -105,9 +105,8 @@ class EmbeddedPostgres:
 
     def _serve(self) -> str:
         try:
-            server = self._wheel().get_server(
-                self._pgdata, cleanup_mode=None, start=False
-            )  # leases decide when it stops
+            # Leases decide when it stops, not the wheel.
+            server = self._wheel().get_server(self._pgdata, cleanup_mode=None, start=False)
             server.start()  # the wheel remembers servers by folder, also those that were stopped since
             url: str = server.get_uri()
             _create_database(url)

@@ -53,8 +53,9 @@ class FilesystemConnector:
                 found=str(problem),
                 remedy="Mount or correct it; nothing was changed and nothing was marked as removed.",
             ) from problem
-        self._names = {_unicode(name[len(root) + 1 :]): name[len(root) + 1 :] for name in found}
-        files = (_source_file(_unicode(name[len(root) + 1 :]), info) for name, info in found.items())
+        listed = {name[len(root) + 1 :]: info for name, info in found.items()}
+        self._names = {_unicode(name): name for name in listed}
+        files = (_source_file(_unicode(name), info) for name, info in listed.items())
         return tuple(sorted((f for f in files if not _hidden(f.path)), key=lambda f: f.path))
 
     def read(self, path: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import LiteralString
 import numpy as np
 from pgvector import HalfVector
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from compliance_assets.contracts.hit import RetrievalScope
@@ -16,9 +17,6 @@ from compliance_assets.year_index.parameters import HnswParameters, IndexIdentit
 from resources.postgres import Connection
 
 RECALL_SAMPLE = 48
-_LIVE_FIELDS = (
-    "year", "index_version", "embedder", "embedder_digest", "dimension", "chunker_version", "corpus_digest", "chunk_count",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +75,13 @@ def corpus_by_year(conn: Connection) -> dict[int, tuple[list[str], str | None]]:
 
 def live_index(conn: Connection, year: int) -> LiveIndex | None:
     """The live version of a year, None before the first."""
-    row = conn.execute(
-        "SELECT year, index_version, embedder, embedder_digest, dimension, chunker_version, corpus_digest, chunk_count,"
-        " parameters FROM compliance.index_versions WHERE year = %s AND state = 'live'",
-        [year],
-    ).fetchone()
-    return (
-        LiveIndex(**dict(zip(_LIVE_FIELDS, row[:8], strict=True)), parameters=HnswParameters(**row[8])) if row else None
-    )
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
+            "SELECT year, index_version, embedder, embedder_digest, dimension, chunker_version, corpus_digest, chunk_count,"
+            " parameters FROM compliance.index_versions WHERE year = %s AND state = 'live'",
+            [year],
+        ).fetchone()
+    return LiveIndex(**{**row, "parameters": HnswParameters(**row["parameters"])}) if row else None
 
 
 def lock_year(conn: Connection, year: int) -> None:
