@@ -27,8 +27,25 @@ class RawPage(Contract):
     origin: Literal["text_layer", "ocr", "markup"]
 
 
+class FieldSpan(Contract):
+    """Where `raw_text` states a field: `[char_start, char_end)` on a page, and how sure OCR was of its characters."""
+
+    page: int = Field(ge=1)
+    char_start: int = Field(ge=0)
+    char_end: int = Field(ge=0)
+    certainty: float = Field(default=1.0, ge=0, le=1)
+
+
+DocumentFormat = Literal["pdf", "scan", "xml", "fixed_width", "email", "office", "html", "text", "unknown"]
+
+
 class EnvelopeMetadata(Contract):
-    """Where the text came from and how it was read."""
+    """Where the text came from and how it was read.
+
+    `fields` are what deterministic parsing found, `field_spans` where it stands for those that the text states. `findings`
+    are the rules that the stated values break. `attachments` are the ids of the documents inside this one, `parent_id` is
+    that of the document that this one lies in.
+    """
 
     title: str
     doc_type: str | None
@@ -43,8 +60,14 @@ class EnvelopeMetadata(Contract):
     ocr_engine: str | None = None
     ocr_confidence: float | None = None
     xsd_sha256: Sha256 | None = None
+    document_format: DocumentFormat = "unknown"
+    layout: str | None = None
     fields: dict[str, str] = Field(default_factory=dict)
+    field_spans: dict[str, FieldSpan] = Field(default_factory=dict)
+    findings: tuple[str, ...] = ()
     needs_human: tuple[str, ...] = ()
+    parent_id: str | None = None
+    attachments: tuple[str, ...] = ()
 
 
 class Envelope(Contract):

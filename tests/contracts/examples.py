@@ -31,8 +31,14 @@ def envelope() -> dict[str, Any]:
             "ocr_engine": None,
             "ocr_confidence": 0.5,
             "xsd_sha256": None,
-            "fields": {"year_origin": "manifest"},
+            "document_format": "pdf",
+            "layout": "page-2021",
+            "fields": {"year_origin": "manifest", "taxable_income": "1.00"},
+            "field_spans": {"taxable_income": {"page": 1, "char_start": 0, "char_end": 4, "certainty": 0.5}},
+            "findings": [],
             "needs_human": [],
+            "parent_id": None,
+            "attachments": [],
         },
     }
 

@@ -29,7 +29,9 @@ NESTED_FIELDS = {
         "envelope",
         "EnvelopeMetadata",
     ): "title doc_type language media_type source source_uri source_version object_sha256"
-    " normaliser normaliser_version ocr_engine ocr_confidence xsd_sha256 fields needs_human",
+    " normaliser normaliser_version ocr_engine ocr_confidence xsd_sha256 document_format layout fields field_spans"
+    " findings needs_human parent_id attachments",
+    ("envelope", "FieldSpan"): "page char_start char_end certainty",
     ("hit", "RetrievalMethod"): "embedder embedder_digest index_version mode scope opt_in_years",
     ("response_envelope", "RetrievedChunk"): "chunk_id doc_id doc_title page char_range embedding_score",
     ("response_envelope", "ResponseSegment"): "text cited_chunk_ids",
