@@ -1,10 +1,20 @@
+from collections.abc import Callable
+from io import BytesIO
+
+import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from compliance_assets.contracts.envelope import DocumentState
 from compliance_assets.normalised_documents import pdf
+from compliance_assets.normalised_documents.filings.fields import Filing
+from compliance_assets.normalised_documents.ocr import reading
+from compliance_assets.normalised_documents.ocr.settings import OcrSettings
 from compliance_assets.normalised_documents.parsed import Parsed, Refusal
+from compliance_assets.normalised_documents.words import Word
+from tests.normalised_documents.drawn_pages import FakeEngine, page, word
 
 
 def pdf_of(*pages: str, title: str = "") -> bytes:
@@ -100,3 +110,156 @@ def test_a_damaged_file_is_an_outcome_whose_pages_tile_the_text(data: st.DataObj
     if isinstance(outcome, Parsed):
         assert list(outcome.page_ends) == sorted(outcome.page_ends)
         assert outcome.page_ends[-1] == len(outcome.text)
+
+
+# --- pages without a text layer ---
+
+
+def mixed_pdf(*pages: str | Image.Image, rotation: int = 0) -> bytes:
+    """A PDF whose pages are a line of text each, or a picture."""
+    document = pypdfium2.PdfDocument.new()
+    for content in pages:
+        if isinstance(content, str):
+            document.import_pages(pypdfium2.PdfDocument(pdf_of(content)))
+        else:
+            file = BytesIO()
+            content.convert("RGB").save(file, "JPEG")
+            picture = pypdfium2.PdfImage.new(document)
+            picture.load_jpeg(file, inline=True)
+            picture.set_matrix(pypdfium2.PdfMatrix().scale(600, 350))
+            added = document.new_page(600, 600)
+            added.insert_obj(picture)
+            added.gen_content()
+    for shown in document:
+        shown.set_rotation(rotation)
+    saved = BytesIO()
+    document.save(saved)
+    return saved.getvalue()
+
+
+SCAN = page("Imposto devido")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    fake = FakeEngine(word("Imposto", 0), word("devido", 60))
+    monkeypatch.setattr(reading, "engine_for", lambda settings: fake)
+    return fake
+
+
+def with_ocr(data: bytes, **settings: int) -> Parsed:
+    outcome = pdf.parse(data, OcrSettings(**settings))  # type: ignore[arg-type]
+    assert isinstance(outcome, Parsed), outcome
+    return outcome
+
+
+def test_only_pages_without_text_are_recognised(engine: FakeEngine) -> None:
+    outcome = with_ocr(mixed_pdf("one", SCAN, "", "four"))
+    assert outcome.text == "one\nImposto devido\n\nfour\n"
+    assert outcome.page_ends == (4, 19, 20, 25)
+    assert outcome.recognition is not None
+    assert outcome.recognition.pages == {2}
+    assert outcome.needs_human == ()
+    assert engine.asked == 1
+
+
+def test_a_text_layer_is_the_same_with_ocr_and_without(engine: FakeEngine) -> None:
+    data = pdf_of("one", "two")
+    assert with_ocr(data) == parsed(data)
+    assert engine.asked == 0
+
+
+def test_a_scan_without_ocr_waits_as_before(engine: FakeEngine) -> None:
+    waiting = Refusal(DocumentState.NEEDS_HUMAN, "no_text_layer", "application/pdf", "pypdfium2")
+    assert pdf.parse(mixed_pdf(SCAN)) == waiting
+    assert pdf.parse(mixed_pdf(SCAN), OcrSettings(engine="none")) == waiting
+    assert engine.asked == 0
+
+
+@pytest.mark.parametrize("blank", [pdf_of("", ""), mixed_pdf(page())])
+def test_blank_pages_have_no_text_to_be_found(engine: FakeEngine, blank: bytes) -> None:
+    outcome = pdf.parse(blank, OcrSettings())
+    assert outcome == Refusal(DocumentState.NEEDS_HUMAN, "no_text_found", "application/pdf", "pypdfium2")
+    assert engine.asked == 0
+
+
+def test_pages_beyond_the_limit_are_named_and_the_others_kept(engine: FakeEngine) -> None:
+    outcome = with_ocr(mixed_pdf(SCAN, SCAN, "three", SCAN), page_limit=2)
+    assert outcome.text == "Imposto devido\nImposto devido\nthree\n\n"
+    assert outcome.needs_human == ("ocr_page_limit: only the first 2 pages without text were read",)
+
+
+def test_an_engine_that_cannot_start_is_the_reason_and_text_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = FakeEngine(failure="ocr_unavailable: none here")
+    monkeypatch.setattr(reading, "engine_for", lambda settings: failing)
+    alone = pdf.parse(mixed_pdf(SCAN), OcrSettings())
+    assert alone == Refusal(DocumentState.NEEDS_HUMAN, "ocr_unavailable: none here", "application/pdf", "pypdfium2")
+    beside = with_ocr(mixed_pdf("one", SCAN))
+    assert beside.text == "one\n\n"
+    assert beside.needs_human == ("ocr_unavailable: none here",)
+
+
+@pytest.mark.parametrize("points", [20, 595, 14_400])
+def test_a_page_is_drawn_in_grey_and_never_larger_than_a_sheet(points: int) -> None:
+    document = pypdfium2.PdfDocument.new()
+    image = pdf._drawn(document.new_page(points, points), dpi=300)
+    assert image.mode == "L"
+    assert image.width * image.height <= 1.01 * pdf._MOST_DRAWN_PIXELS
+    assert image.width == pytest.approx(min(points * 300 / 72, 4243), rel=0.01)
+
+
+# --- where the words of a text layer stand ---
+
+
+def words_in(data: bytes, ocr: OcrSettings | None = None) -> tuple[str, tuple[Word, ...]]:
+    """The text and the words that a reader of filings is given."""
+    seen: list[tuple[str, tuple[Word, ...]]] = []
+
+    def read_filing(text: str, page_ends: tuple[int, ...], words: Callable[[], tuple[Word, ...]]) -> Filing:
+        seen.append((text, words()))
+        return Filing("layout", ())
+
+    outcome = pdf.parse(data, ocr, read_filing=read_filing)
+    assert isinstance(outcome, Parsed)
+    assert outcome.filing == Filing("layout", ())
+    return seen[0]
+
+
+def test_words_have_their_offsets_in_the_text_and_their_places_on_the_page() -> None:
+    text, words = words_in(pdf_of("Imposto devido", "", "R$ 1.234,56"))
+    assert [text[w.start : w.end] for w in words] == ["Imposto", "devido", "R$", "1.234,56"]
+    assert [w.page for w in words] == [1, 1, 3, 3]
+    first, second = words[0].box, words[1].box
+    assert first.left == pytest.approx(72, abs=2)
+    assert first.top < 300 < first.bottom  # the base line is in the middle of the page
+    assert first.bottom - first.top == pytest.approx(12, abs=4)
+    assert first.right < second.left < first.right + 6
+    assert {w.certainty for w in words} == {1.0}
+
+
+def test_recognised_words_stand_among_those_of_the_text_layer(engine: FakeEngine) -> None:
+    text, words = words_in(mixed_pdf("one", SCAN, "three"), OcrSettings())
+    assert [(text[w.start : w.end], w.page, w.certainty) for w in words] == [
+        ("one", 1, 1.0),
+        ("Imposto", 2, 0.9),
+        ("devido", 2, 0.9),
+        ("three", 3, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(("rotation", "left", "top"), [(0, 72, 300), (90, 300, 72), (180, 528, 300), (270, 300, 528)])
+def test_places_are_those_of_the_page_as_it_is_shown(rotation: int, left: float, top: float) -> None:
+    _, (only,) = words_in(mixed_pdf("M", rotation=rotation))
+    middle = ((only.box.left + only.box.right) / 2, (only.box.top + only.box.bottom) / 2)
+    assert middle == pytest.approx((left, top), abs=8)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="()\\"), min_size=1), max_size=8
+    )
+)
+def test_every_word_of_the_text_is_found_where_it_says(lines: list[str]) -> None:
+    text, words = words_in(pdf_of("x", " ".join(lines)))
+    assert [text[w.start : w.end] for w in words] == text.split()
