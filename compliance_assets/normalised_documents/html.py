@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from compliance_assets.contracts.envelope import DocumentState
+from compliance_assets.normalised_documents import plain_text
 from compliance_assets.normalised_documents.parsed import MAX_CHARACTERS, Outcome, Parsed, Refusal, clean
-from compliance_assets.normalised_documents.plain_text import decode
 from compliance_assets.normalised_documents.sniff import encoding_from_bom
 
 MEDIA_TYPE = "text/html"
@@ -116,7 +116,7 @@ def parse(data: bytes) -> Outcome:
     """The visible text as one page."""
     if len(data) > _MAX_BYTES:
         return _rejected(f"too_large: {len(data)} bytes, at most {_MAX_BYTES}")
-    source = _decode(data)
+    source = decode(data)
     if source is None:
         return _rejected("not_text")
     try:
@@ -131,19 +131,30 @@ def parse(data: bytes) -> Outcome:
     return Parsed(text, (len(text),), "markup", MEDIA_TYPE, NORMALISER, _title(tree))
 
 
-def _decode(data: bytes) -> str | None:
+def visible_text(source: str) -> str:
+    """What decoded HTML shows, as lines; empty where it shows nothing. Raises ValueError if it cannot be read at all."""
+    return _text(LexborHTMLParser(clean(source)))
+
+
+def decode(data: bytes) -> str | None:
+    """The source in the encoding that it declares, or that its bytes suggest; None if nothing fits."""
     declared = None if encoding_from_bom(data) else _declared_encoding(data)
     try:
-        return data.decode(declared) if declared else decode(data)
+        return data.decode(declared) if declared else plain_text.decode(data)
     except UnicodeDecodeError:  # the label is untrue: the bytes themselves decide
-        return decode(data)
+        return plain_text.decode(data)
 
 
 def _declared_encoding(data: bytes) -> str | None:
     label = _DECLARED_ENCODING.search(data, 0, _DECLARED_WITHIN)
+    return text_encoding(label[1].decode("ascii")) if label else None
+
+
+def text_encoding(label: str) -> str | None:
+    """The encoding that a label means to a browser or a mail program; None where it means none."""
     try:
-        name = codecs.lookup(label[1].decode("ascii")).name if label else ""
-    except LookupError:
+        name = codecs.lookup(label).name
+    except (LookupError, ValueError):  # a NUL in the label is a ValueError
         return None
     if name in _WINDOWS_1252:
         return "cp1252"

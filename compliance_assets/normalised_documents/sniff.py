@@ -9,6 +9,18 @@ _HEAD = 64 * 1024
 _ZIP = "application/zip"
 _OPENXML = "application/vnd.openxmlformats-officedocument"
 
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE = "application/x-ole-storage"
+# The stream that holds the document, by its name in the directory; what protects a document wraps all of them.
+_OLE_STREAMS: tuple[tuple[str, str], ...] = (
+    ("EncryptedPackage", _OLE),
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
+    ("WordDocument", "application/msword"),
+    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
+    ("Workbook", "application/vnd.ms-excel"),
+    ("Book\0", "application/vnd.ms-excel"),
+)
+
 _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -16,7 +28,6 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (b"{\\rtf", "application/rtf"),
     (b"\x1f\x8b\x08", "application/gzip"),
 )
@@ -24,6 +35,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "image/webp"),
     (re.compile(rb"BM.{4}\x00{4}", re.DOTALL), "image/bmp"),
     (re.compile(rb".{0,1019}?%PDF-", re.DOTALL), "application/pdf"),
+    (re.compile(rb"IRPF    [0-9]{8}"), "application/x-irpf-dec"),  # its first record: system, exercise and base year
 )
 _ZIP_FOLDERS: tuple[tuple[bytes, str], ...] = (
     (b"word/", f"{_OPENXML}.wordprocessingml.document"),
@@ -49,6 +61,10 @@ _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         "text/html",
     ),
+    (
+        re.compile(_PROLOGUE + r"<office:document\s[^>]*\boffice:mimetype\s*="),
+        "application/vnd.oasis.opendocument.text-flat-xml",
+    ),
     (re.compile(r"\s*<\?xml\s|" + _PROLOGUE + r"<(?:!DOCTYPE\s|[A-Za-z_][\w.:-]*[\s/>])"), "application/xml"),
 )
 _HEADER_LINE = re.compile(r"(?:From [^\n]*\n)?[!-9;-~]+:[ \t]")
@@ -62,6 +78,8 @@ def media_type_of(data: bytes) -> str:
     """The media type that the content shows, `application/octet-stream` where it shows none."""
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(data)
+    if data.startswith(_OLE_MAGIC):
+        return _ole_kind(data)
     for prefix, media_type in _PREFIXES:
         if data.startswith(prefix):
             return media_type
@@ -89,6 +107,11 @@ def _zip_kind(data: bytes) -> str:
     if b"[Content_Types].xml" in directory:
         return next((media_type for folder, media_type in _ZIP_FOLDERS if folder in directory), _ZIP)
     return _ZIP
+
+
+def _ole_kind(data: bytes) -> str:
+    """By the names of its streams, which stand in UTF-16 in the directory, somewhere in the file."""
+    return next((kind for stream, kind in _OLE_STREAMS if stream.encode("utf-16-le") in data), _OLE)
 
 
 def _zip_directory(data: bytes) -> bytes:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from compliance_assets.normalised_documents.sniff import media_type_of
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00"
+OPENDOCUMENT = "application/vnd.oasis.opendocument"
 OPENXML = "application/vnd.openxmlformats-officedocument"
 
 
@@ -31,7 +33,14 @@ def zip_of(*names: str, first: tuple[str, str] | None = None) -> bytes:
         (b"RIFF\x24\x00\x00\x00WEBPVP8 ", "image/webp"),
         (b"BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00", "image/bmp"),
         (b"BM is an abbreviation", "text/plain"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "application/x-ole-storage"),
+        (OLE, "application/x-ole-storage"),
+        (OLE + "WordDocument".encode("utf-16-le"), "application/msword"),
+        (OLE + "Workbook".encode("utf-16-le"), "application/vnd.ms-excel"),
+        (OLE + "PowerPoint Document".encode("utf-16-le"), "application/vnd.ms-powerpoint"),
+        (OLE + "EncryptedPackage WordDocument".encode("utf-16-le"), "application/x-ole-storage"),
+        (b"IRPF    20242023", "application/x-irpf-dec"),
+        (b"IRPF    what is it?", "text/plain"),
+        (b"<?xml version='1.0'?><office:document office:mimetype='x'/>", f"{OPENDOCUMENT}.text-flat-xml"),
         (b"{\\rtf1\\ansi}", "application/rtf"),
         (b"\x1f\x8b\x08\x00", "application/gzip"),
         (zip_of("[Content_Types].xml", "word/document.xml"), f"{OPENXML}.wordprocessingml.document"),
