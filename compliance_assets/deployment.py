@@ -11,6 +11,7 @@ from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.migrations.runner import migrate
 from compliance_assets.model_decisions.drain import Desk
 from compliance_assets.model_decisions.extractive import ExtractiveModel
+from compliance_assets.normalised_documents.ocr.settings import OcrSettings
 from resources.clock import system_clock
 from resources.embedder import Embedder, embedder_from
 from resources.keyring import Keyring
@@ -55,6 +56,16 @@ class Deployment:
         return embedder_from(self.settings.embedder)
 
     @cached_property
+    def ocr(self) -> OcrSettings:
+        """How pages without text are read."""
+        return OcrSettings(
+            engine=self.settings.ocr_engine,
+            minimum_confidence=self.settings.ocr_minimum_confidence,
+            azure_endpoint=self.settings.azure_ocr_endpoint,
+            azure_key=self.settings.azure_ocr_key,
+        )
+
+    @cached_property
     def keyring(self) -> Keyring:
         """The master key, outside Postgres."""
         key_file = self.settings.data_dir / "keys" / "master.key"
@@ -86,6 +97,7 @@ class Deployment:
             "settings": self.settings,
             "postgres": self.postgres,
             "objects": self.objects,
+            "ocr": self.ocr,
             "embedder": self.embedder,
             "keyring": self.keyring,
             "desk": self.desk,

@@ -5,6 +5,7 @@ Identifiers and counts only. Document text, questions and answers never enter th
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,15 +13,20 @@ import dagster as dg
 
 PREVIEW_ROWS = 50
 
+# A digest may hold eleven digits in a row; they are nobody's.
+_DIGEST_OR_CPF = re.compile(r"(?P<digest>[0-9a-fA-F]{32,})|(?<!\d)\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?!\d)")
+
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
     """A table of at most `PREVIEW_ROWS` rows of text and numbers; `columns` fixes the order and names an empty one's."""
-    records = [
-        dg.TableRecord({name: "" if row.get(name) is None else row[name] for name in columns})
-        for row in rows[:PREVIEW_ROWS]
-    ]
+    records = [dg.TableRecord({name: _cell(row.get(name)) for name in columns}) for row in rows[:PREVIEW_ROWS]]
     schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
     return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def masked(text: str) -> str:
+    """The text with every CPF in it masked: people put them into file names, and the event log is kept for ever."""
+    return _DIGEST_OR_CPF.sub(lambda match: match[0] if match["digest"] else "***", text)
 
 
 def rate(count: int, seconds: float) -> float:
@@ -58,6 +64,12 @@ def bars(counts: Mapping[str, int], *, title: str) -> dg.MarkdownMetadataValue:
     axes.set_title(f"{title} (n = {sum(counts.values()):,})", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return _picture(figure, title)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return masked(value) if isinstance(value, str) else value
 
 
 def _picture(figure: object, alt: str) -> dg.MarkdownMetadataValue:

@@ -4,8 +4,9 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from compliance_assets.contracts.errors import InvalidInput
 
@@ -13,6 +14,9 @@ DEFAULT_YEARS = "2010-2026"
 DEFAULT_ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 DEFAULT_EMBEDDER = "minilm"
 DEFAULT_MODEL = "local/extractive-v1"
+OcrEngine = Literal["auto", "tesseract", "rapidocr", "azure", "none"]
+OCR_ENGINES: tuple[OcrEngine, ...] = get_args(OcrEngine)
+DEFAULT_OCR_MINIMUM_CONFIDENCE = "0.6"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Settings:
     `database_url` None starts the embedded PostgreSQL under `data_dir`. `embedder` is `minilm`, `hash` or
     `openai:MODEL`; `model` is `local/extractive-v1` or `openai:MODEL` (base URL and key from the two variables that the
     `openai` SDK itself reads, OPENAI_BASE_URL and OPENAI_API_KEY). `path_pattern` is a regular expression with the
-    named groups `year` and, optionally, `filer_category`, `doc_type` over a file's relative path.
+    named groups `year` and, optionally, `filer_category`, `doc_type` over a file's relative path. `ocr_engine` is one of
+    `OCR_ENGINES`; `auto` is Tesseract with Portuguese where that is installed, else RapidOCR. A document that it reads with
+    less than `ocr_minimum_confidence` (0..1) waits for a person.
     """
 
     data_dir: Path
@@ -33,6 +39,10 @@ class Settings:
     embedder: str
     model: str
     path_pattern: str | None
+    ocr_engine: OcrEngine = "auto"
+    ocr_minimum_confidence: float = float(DEFAULT_OCR_MINIMUM_CONFIDENCE)
+    azure_ocr_endpoint: str = ""
+    azure_ocr_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(
@@ -50,6 +60,13 @@ class Settings:
             embedder=env.get("COMPLIANCE_EMBEDDER", DEFAULT_EMBEDDER),
             model=env.get("COMPLIANCE_MODEL", DEFAULT_MODEL),
             path_pattern=_path_pattern(env.get("COMPLIANCE_PATH_PATTERN") or None),
+            ocr_engine=_ocr_engine(env),
+            ocr_minimum_confidence=_share(
+                "COMPLIANCE_OCR_MINIMUM_CONFIDENCE",
+                env.get("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", DEFAULT_OCR_MINIMUM_CONFIDENCE),
+            ),
+            azure_ocr_endpoint=env.get("AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT", ""),
+            azure_ocr_key=env.get("AZURE_DOCUMENT_INTELLIGENCE_KEY", ""),
         )
 
     @property
@@ -68,6 +85,41 @@ def _organization(value: str) -> str:
             found=repr(value),
             remedy="Set it to the organisation's UUID, or unset it for the default organisation.",
         ) from None
+
+
+def _ocr_engine(env: Mapping[str, str]) -> OcrEngine:
+    asked = env.get("COMPLIANCE_OCR", "auto")
+    engine = next((name for name in OCR_ENGINES if name == asked), None)
+    if engine is None:
+        raise InvalidInput(
+            "COMPLIANCE_OCR is not usable",
+            expected=", ".join(OCR_ENGINES),
+            found=repr(asked),
+            remedy="Set it to one of them, or unset it for what is installed.",
+        )
+    needed = ("AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT", "AZURE_DOCUMENT_INTELLIGENCE_KEY")
+    if engine == "azure" and not all(env.get(name) for name in needed):
+        raise InvalidInput(
+            "COMPLIANCE_OCR=azure needs a resource to talk to",
+            expected=f"{needed[0]} and {needed[1]}",
+            found=", ".join(name for name in needed if env.get(name)) or "neither",
+            remedy="Set both, or choose another engine.",
+        )
+    return engine
+
+
+def _share(name: str, value: str) -> float:
+    try:
+        if 0 <= float(value) <= 1:
+            return float(value)
+    except ValueError:
+        pass
+    raise InvalidInput(
+        f"{name} is not usable",
+        expected="a number from 0 to 1",
+        found=repr(value),
+        remedy=f"Set it to such a number, or unset it for {DEFAULT_OCR_MINIMUM_CONFIDENCE}.",
+    )
 
 
 def _path_pattern(value: str | None) -> str | None:

@@ -7,8 +7,10 @@ import dagster as dg
 
 from compliance_assets import keys, metadata, policies
 from compliance_assets.normalised_documents import store
-from compliance_assets.normalised_documents.envelope import PulledFile, normalise
-from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
+from compliance_assets.normalised_documents.envelope import PulledFile
+from compliance_assets.normalised_documents.ocr.settings import OcrSettings
+from compliance_assets.normalised_documents.parse import NORMALISER_VERSION, parser_with
+from compliance_assets.normalised_documents.read import read_documents
 from compliance_assets.normalised_documents.worker import ParserPool
 from resources.batches import drain
 from resources.object_store import ObjectStore
@@ -32,6 +34,7 @@ def normalised_documents(
     postgres: dg.ResourceParam[Postgres],
     objects: dg.ResourceParam[ObjectStore],
     settings: dg.ResourceParam[Settings],
+    ocr: dg.ResourceParam[OcrSettings],
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
     """Canonical envelopes of every pulled file. What cannot be read is kept, marked and counted with its reason."""
@@ -41,26 +44,32 @@ def normalised_documents(
 
     def work(conn: Connection, files: Sequence[PulledFile]) -> None:
         nonlocal read
-        by_id = {file.pull_id: file for file in files}
-        items = ((file.pull_id, objects.get(file.object_sha256)) for file in files)
-        for result in pool.parse_all(items):
-            store.insert(conn, [normalise(by_id[result.key], result.outcome, settings.years)])
-            read += 1
-            progress.advance("documents read", read, waiting)
+        for document in read_documents(files, pool, objects, settings.years):
+            store.insert(conn, [document])
+            if document.pulled.parent_id is None:
+                read += 1
+                progress.advance("documents read", read, waiting)
 
-    with ParserPool() as pool:
+    with ParserPool(parser=parser_with(ocr)) as pool:
         drain(postgres, lambda conn: store.claim(conn, BATCH_FILES), store.count_pending, work)
     with postgres.connect() as conn:
         changed = store.refresh_liveness(conn)
         files, states = store.counts(conn)
         years, refused, pages = store.counts_by_year(conn), store.not_ok(conn), store.page_count(conn)
+        formats, findings = store.counts_by_format(conn), store.finding_counts(conn)
+        _, attachments = store.attachment_counts(conn)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(states.values()),
             "files": files,
+            "attachments": attachments,
             **{f"state/{state}": states.get(state, 0) for state in ("ok", "needs_human", "rejected")},
+            "by_format": metadata.table(formats, ["format", "ok", "needs_human", "rejected"]),
             "not_ok": metadata.table(refused, ["path", "state", "reason"]),
+            "filings_by_broken_rule": metadata.table(
+                [{"rule": rule, "filings": count} for rule, count in findings.items()], ["rule", "filings"]
+            ),
             "documents_by_year": metadata.bars(years, title="Readable documents by year"),
             "pages": pages,
             "read_now": read,

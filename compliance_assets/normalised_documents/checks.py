@@ -2,18 +2,25 @@
 
 import dagster as dg
 
-from compliance_assets import keys
+from compliance_assets import keys, metadata
 from compliance_assets.normalised_documents import store
 from resources.postgres import Postgres
 
 
 @dg.asset_check(asset=keys.NORMALISED_DOCUMENTS, blocking=True)
 def no_document_lost(postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResult:
-    """Files in = ok + needs_human + rejected."""
+    """Files in = ok + needs_human + rejected, and every attachment of a document is a document."""
     with postgres.connect() as conn:
         files, states = store.counts(conn)
+        named, attached = store.attachment_counts(conn)
     return dg.AssetCheckResult(
-        passed=files == sum(states.values()), metadata={"files": files, **{f"state/{s}": n for s, n in states.items()}}
+        passed=files == sum(states.values()) and named == attached,
+        metadata={
+            "files": files,
+            **{f"state/{s}": n for s, n in states.items()},
+            "attachments_named": named,
+            "attachments": attached,
+        },
     )
 
 
@@ -25,5 +32,5 @@ def every_year_known(postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResul
     return dg.AssetCheckResult(
         passed=not waiting,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"waiting": len(waiting), "first": waiting[0]["path"] if waiting else "none"},
+        metadata={"waiting": len(waiting), "first": metadata.masked(waiting[0]["path"]) if waiting else "none"},
     )

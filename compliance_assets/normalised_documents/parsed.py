@@ -5,22 +5,48 @@ from typing import Literal
 
 from compliance_assets.contracts.envelope import DocumentState
 from compliance_assets.contracts.text import storable
+from compliance_assets.normalised_documents.filings.fields import Filing
 
 MAX_PAGES = 5_000
 MAX_CHARACTERS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Recognition:
+    """How OCR read a document: the engine, its mean certainty in 0..1, and the pages (from 1) that it read."""
+
+    engine: str
+    confidence: float
+    pages: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file inside a document, to become a document of its own. `name` is what its sender called it."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """Canonical text. `page_ends` are the end offsets of the pages in code points; the last is `len(text)`."""
+    """Canonical text. `page_ends` are the end offsets of the pages in code points; the last is `len(text)`.
+
+    `origin` is that of the pages that no OCR read. `filing` is what the document states as an income-tax filing, None if
+    it is none. `needs_human` are reasons, `code: detail`, without a person's data.
+    """
 
     text: str
     page_ends: tuple[int, ...]
-    origin: Literal["text_layer", "ocr", "markup"]
+    origin: Literal["text_layer", "markup"]
     media_type: str
     normaliser: str
     title: str | None
     needs_human: tuple[str, ...] = ()
+    recognition: Recognition | None = None
+    xsd_sha256: str | None = None
+    filing: Filing | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

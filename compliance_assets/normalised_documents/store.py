@@ -40,19 +40,20 @@ def count_pending(conn: Connection) -> int:
 
 
 def insert(conn: Connection, documents: Sequence[NormalisedDocument]) -> None:
-    """Store documents of claimed files, in the caller's transaction."""
+    """Store documents of claimed files, in the caller's transaction; a document before those inside it."""
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, filer_category,"
-            " title, state, reason, raw_text, raw_pages, metadata, normaliser_version)"
-            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " title, state, reason, raw_text, raw_pages, metadata, normaliser_version, parent_id, part, document_format)"
+            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
             [
                 (
-                    d.envelope.filing_id, d.pull_id, d.envelope.metadata.object_sha256, d.envelope.year,
+                    d.envelope.filing_id, d.pulled.pull_id, d.envelope.metadata.object_sha256, d.envelope.year,
                     d.envelope.filer_category, d.envelope.metadata.title, d.state.value, d.reason, d.envelope.raw_text,
                     Jsonb([page.model_dump() for page in d.envelope.raw_pages]),
                     Jsonb(d.envelope.metadata.model_dump(mode="json")), NORMALISER_VERSION,
+                    d.pulled.parent_id, d.pulled.part, d.envelope.metadata.document_format,
                 )
                 for d in documents
             ],
@@ -70,14 +71,43 @@ def refresh_liveness(conn: Connection) -> int:
 
 
 def counts(conn: Connection) -> tuple[int, dict[str, int]]:
-    """(live files, live documents by state): the two sides of what may not be lost."""
+    """(live files, live documents by state): the two sides of what may not be lost. Attachments are counted apart."""
     files = conn.execute(
         "SELECT count(*) FROM compliance.raw_pulls WHERE superseded_at IS NULL AND state = 'pulled'"
     ).fetchone()
     states = conn.execute(
-        "SELECT state, count(*) FROM compliance.documents WHERE live GROUP BY state ORDER BY state"
+        "SELECT state, count(*) FROM compliance.documents WHERE live AND parent_id IS NULL GROUP BY state ORDER BY state"
     ).fetchall()
     return (files[0] if files else 0), {state: count for state, count in states}
+
+
+def attachment_counts(conn: Connection) -> tuple[int, int]:
+    """(attachments that live documents name, live attachments that are documents): these two may not differ either."""
+    row = conn.execute(
+        "SELECT (SELECT coalesce(sum(jsonb_array_length(metadata -> 'attachments')), 0) FROM compliance.documents WHERE live),"
+        " (SELECT count(*) FROM compliance.documents WHERE live AND parent_id IS NOT NULL)"
+    ).fetchone()
+    return (int(row[0]), row[1]) if row else (0, 0)
+
+
+def counts_by_format(conn: Connection) -> list[dict[str, str | int]]:
+    """Live documents of each format by state, attachments included."""
+    rows = conn.execute(
+        "SELECT document_format, count(*) FILTER (WHERE state = 'ok'), count(*) FILTER (WHERE state = 'needs_human'),"
+        " count(*) FILTER (WHERE state = 'rejected') FROM compliance.documents WHERE live GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return [
+        {"format": name, "ok": ok, "needs_human": human, "rejected": rejected} for name, ok, human, rejected in rows
+    ]
+
+
+def finding_counts(conn: Connection) -> dict[str, int]:
+    """How many live filings break each rule."""
+    rows = conn.execute(
+        "SELECT rule, count(DISTINCT filing_id) FROM compliance.documents, jsonb_array_elements_text(metadata -> 'findings') rule"
+        " WHERE live GROUP BY rule ORDER BY rule"
+    ).fetchall()
+    return {rule: count for rule, count in rows}
 
 
 def counts_by_year(conn: Connection) -> dict[str, int]:
@@ -91,8 +121,9 @@ def counts_by_year(conn: Connection) -> dict[str, int]:
 def not_ok(conn: Connection) -> list[dict[str, str]]:
     """Live documents that are not ok: path, state and reason."""
     rows = conn.execute(
-        "SELECT p.path, d.state, d.reason FROM compliance.documents d JOIN compliance.raw_pulls p"
-        " ON p.pull_id = d.pull_id WHERE d.live AND d.state <> 'ok' ORDER BY d.state DESC, d.reason, p.path"
+        "SELECT p.path || CASE d.part WHEN '' THEN '' ELSE '#' || d.part END, d.state, d.reason"
+        " FROM compliance.documents d JOIN compliance.raw_pulls p ON p.pull_id = d.pull_id"
+        " WHERE d.live AND d.state <> 'ok' ORDER BY d.state DESC, d.reason, 1"
     ).fetchall()
     return [{"path": path, "state": state, "reason": reason} for path, state, reason in rows]
 

@@ -76,9 +76,9 @@ def test_a_document_that_a_worker_could_not_hold_is_not_handed_over(by_command: 
 def test_the_largest_document_that_is_handed_over_arrives(by_command: Parser) -> None:
     limits = Limits(memory_bytes=1024 * MIB)
     with ParserPool(1, limits) as pool:
-        (result,) = pool.parse_all([(1, b"\x89PNG\r\n\x1a\n" + bytes(limits.input_bytes - 8))])
+        (result,) = pool.parse_all([(1, b"\x1f\x8b\x08" + bytes(limits.input_bytes - 3))])
     assert isinstance(result.outcome, Refusal)
-    assert result.outcome.reason == "unsupported_media_type: image/png"
+    assert result.outcome.reason == "unsupported_media_type: application/gzip"
 
 
 def test_every_item_has_one_result_when_many_fail(by_command: Parser) -> None:

@@ -14,6 +14,8 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
     assert settings.years == tuple(range(2010, 2027))
     assert (settings.embedder, settings.model) == ("minilm", "local/extractive-v1")
     assert settings.path_pattern is None
+    assert (settings.ocr_engine, settings.ocr_minimum_confidence) == ("auto", 0.6)
+    assert (settings.azure_ocr_endpoint, settings.azure_ocr_key) == ("", "")
     assert settings.dagster_home == tmp_path / "dagster"
 
 
@@ -28,6 +30,10 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
             "COMPLIANCE_EMBEDDER": "openai:nomic",
             "COMPLIANCE_MODEL": "openai:llama",
             "COMPLIANCE_PATH_PATTERN": r"(?P<year>\d{4})/",
+            "COMPLIANCE_OCR": "azure",
+            "COMPLIANCE_OCR_MINIMUM_CONFIDENCE": "0.85",
+            "AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT": "https://ours.example",
+            "AZURE_DOCUMENT_INTELLIGENCE_KEY": "the-key",
         }
     )
     assert settings.data_dir == tmp_path / "elsewhere"
@@ -37,6 +43,8 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     assert settings.years == (2018, 2019, 2020)
     assert (settings.embedder, settings.model) == ("openai:nomic", "openai:llama")
     assert settings.path_pattern == r"(?P<year>\d{4})/"
+    assert (settings.ocr_engine, settings.ocr_minimum_confidence) == ("azure", 0.85)
+    assert (settings.azure_ocr_endpoint, settings.azure_ocr_key) == ("https://ours.example", "the-key")
 
 
 def test_an_empty_url_is_as_good_as_none(tmp_path: Path) -> None:
@@ -76,9 +84,57 @@ def test_a_data_directory_is_absolute_and_may_start_at_home(monkeypatch: pytest.
         ("COMPLIANCE_ORGANIZATION_ID", "our-firm"),
         ("COMPLIANCE_PATH_PATTERN", "(?P<year"),
         ("COMPLIANCE_PATH_PATTERN", r"\d{4}/"),
+        ("COMPLIANCE_OCR", ""),
+        ("COMPLIANCE_OCR", "Tesseract"),
+        ("COMPLIANCE_OCR", "abbyy"),
+        ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", ""),
+        ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "60%"),
+        ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "-0.1"),
+        ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "1.01"),
+        ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "nan"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(InvalidInput, match=variable) as refused:
         Settings.from_environment({variable: value})
     assert repr(value) in refused.value.found
+
+
+@pytest.mark.parametrize("engine", ["auto", "tesseract", "rapidocr", "none"])
+def test_an_engine_on_this_machine_needs_no_address(engine: str) -> None:
+    assert Settings.from_environment({"COMPLIANCE_OCR": engine}).ocr_engine == engine
+
+
+@pytest.mark.parametrize("confidence", ["0", "1", "0.5"])
+def test_a_confidence_is_a_share_both_ends_included(confidence: str) -> None:
+    settings = Settings.from_environment({"COMPLIANCE_OCR_MINIMUM_CONFIDENCE": confidence})
+    assert settings.ocr_minimum_confidence == float(confidence)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, "neither"),
+        ({"AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT": "https://ours.example"}, "AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT"),
+        ({"AZURE_DOCUMENT_INTELLIGENCE_KEY": "the-key"}, "AZURE_DOCUMENT_INTELLIGENCE_KEY"),
+        (
+            {"AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT": "", "AZURE_DOCUMENT_INTELLIGENCE_KEY": "the-key"},
+            "AZURE_DOCUMENT_INTELLIGENCE_KEY",
+        ),
+    ],
+)
+def test_azure_without_an_endpoint_and_a_key_is_refused_and_the_key_is_not_told(
+    given: dict[str, str], found: str
+) -> None:
+    with pytest.raises(InvalidInput, match="COMPLIANCE_OCR=azure") as refused:
+        Settings.from_environment({"COMPLIANCE_OCR": "azure", **given})
+    assert refused.value.found == found
+    assert "the-key" not in str(refused.value.as_dict())
+
+
+def test_settings_do_not_show_the_key() -> None:
+    settings = Settings.from_environment(
+        {"AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT": "https://ours.example", "AZURE_DOCUMENT_INTELLIGENCE_KEY": "the-key"}
+    )
+    assert settings.azure_ocr_key == "the-key"
+    assert "the-key" not in repr(settings)
