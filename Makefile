@@ -6,7 +6,7 @@ COMPLIANCE_DATA_DIR ?= .compliance
 override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
-.PHONY: help install demo test dev lint check bench faults lock clean
+.PHONY: help install demo test dev lint check bench eval-normalise faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,6 +44,13 @@ check: lint test ## before a commit; .ci/run adds faults
 
 bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
 	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)") $(BENCH_ARGS)
+
+eval-normalise: install ## how exactly filings are read, on the frozen sets: make eval-normalise [EVAL_ARGS="--set golden"]
+	$(BIN)/python -m evals.eval_normalise $(EVAL_ARGS)
+
+fuzz: install ## coverage-guided fuzzing of the parsers of fixed-width files and mails: make fuzz [SECONDS=60]
+	$(BIN)/python -m tests.fuzz.fuzz_fixed_width --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m tests.fuzz.fuzz_mail --seconds $(or $(SECONDS),60)
 
 faults: install ## the long fault injections: kill -9 at random moments
 	$(BIN)/python -m pytest -m slow tests/faults $(PYTEST_ARGS)

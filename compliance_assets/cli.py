@@ -20,7 +20,6 @@ from resources.settings import Settings
 if TYPE_CHECKING:
     from compliance_assets.deployment import Deployment
 
-SAMPLE = Path(__file__).parents[1] / "evals" / "golden" / "sample"
 Result = tuple[object, Callable[[], None], int]  # what --json prints, what a person is shown, the exit code
 
 
@@ -212,18 +211,22 @@ def verify(deployment: "Deployment") -> Result:
 @click.option(
     "--source",
     metavar="DIR",
-    help="A folder of documents (default: the sample corpus).",
+    help="A folder of documents (default: invented income-tax filings and the law of their years, written for this).",
 )
 @click.option(
     "--questions",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON Lines of questions (default: questions.jsonl of the sample).",
+    help="JSON Lines of questions (default, without --source: questions on that law).",
 )
 def demo(deployment: "Deployment", source: str | None, questions: Path | None) -> Result:
     """From a folder of filings to a verified ledger: take in, index, decide, verify."""
     from compliance_assets import commands
 
     if source is None:
-        source, questions = str(SAMPLE / "documents"), questions or SAMPLE / "questions.jsonl"
+        from evals.golden.generate import write_demo
+
+        folder = deployment.settings.data_dir / "demo"
+        own_questions = write_demo(folder)
+        source, questions = str(folder / "documents"), questions or own_questions
     report = commands.demo(deployment, source, questions)
     return report, lambda: terminal.show_demo(report), 0 if report["verified"] and report["checks_passed"] else 1

@@ -16,6 +16,8 @@ import compliance_assets.raw_pulls.assets
 import compliance_assets.raw_pulls.checks
 import compliance_assets.year_index.assets
 import compliance_assets.year_index.checks
+import evals.golden.assets
+import evals.golden.checks
 from compliance_assets.deployment import Deployment
 from jobs.corpus_to_ledger import JOBS
 from resources.settings import Settings
@@ -30,6 +32,7 @@ ROOMS = (
     compliance_assets.year_index,
     compliance_assets.model_decisions,
     compliance_assets.audit_ledger,
+    evals.golden,
 )
 
 

@@ -4,6 +4,7 @@ import dagster as dg
 
 DATA_PLANE = "data_plane"
 COMPLIANCE_PLANE = "compliance_plane"
+CONTROL_PLANE = "control_plane"
 
 RAW_PULLS = dg.AssetKey("raw_pulls")
 NORMALISED_DOCUMENTS = dg.AssetKey("normalised_documents")
@@ -12,8 +13,11 @@ EMBEDDINGS = dg.AssetKey("embeddings")
 YEAR_INDEX = dg.AssetKey("year_index")
 MODEL_DECISIONS = dg.AssetKey("model_decisions")
 AUDIT_LEDGER = dg.AssetKey("audit_ledger")
+GOLDEN_SET = dg.AssetKey("golden_set")
 
 #: Unpartitioned: the year is what normalisation finds.
 INTAKE = (RAW_PULLS, NORMALISED_DOCUMENTS)
 #: Partitioned by year.
 YEARLY = (CHUNKS, EMBEDDINGS, YEAR_INDEX, MODEL_DECISIONS, AUDIT_LEDGER)
+#: What decides whether a change may serve.
+CONTROL = (GOLDEN_SET,)

@@ -54,6 +54,9 @@ def show_corpus(report: Mapping[str, Any]) -> None:
     )
     for source in report["unreachable_sources"]:
         Console().print(f"[yellow]not reachable, left as it was:[/] {source}", highlight=False)
+    if report["formats"]:
+        columns = ("format", "ok", "needs_human", "rejected")
+        _table("Documents by format", columns, [tuple(str(row[name]) for name in columns) for row in report["formats"]])
     if report["not_ok"]:
         _table(
             "Not taken up",

@@ -26,4 +26,11 @@ reindex_year = dg.define_asset_job(
     description="Build a year's index again beside the live one and swap it in when its checks pass.",
 )
 
-JOBS = (corpus_to_ledger, intake, reindex_year)
+#: The labelled filings and whether they can be trusted to judge.
+golden_set = dg.define_asset_job(
+    "golden_set",
+    selection=dg.AssetSelection.assets(keys.GOLDEN_SET),
+    description="Load the frozen golden set and check it: every document is written again and compared.",
+)
+
+JOBS = (corpus_to_ledger, intake, reindex_year, golden_set)

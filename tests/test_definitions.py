@@ -17,7 +17,7 @@ def test_the_lineage_is_the_one_of_the_plan() -> None:
     graph = defs.resolve_asset_graph()
     order = [*keys.INTAKE, *keys.YEARLY]
 
-    assert set(graph.get_all_asset_keys()) == set(order)
+    assert set(graph.get_all_asset_keys()) == {*order, *keys.CONTROL}
     assert all(graph.get(after).parent_keys == {before} for before, after in itertools.pairwise(order))
     assert {key for key in order if graph.get(key).partitions_def is None} == set(keys.INTAKE)
 
@@ -25,7 +25,7 @@ def test_the_lineage_is_the_one_of_the_plan() -> None:
 def test_every_asset_has_an_owner_a_group_and_a_description() -> None:
     for spec in defs.resolve_all_asset_specs():
         assert spec.owners, spec.key
-        assert spec.group_name in (keys.DATA_PLANE, keys.COMPLIANCE_PLANE), spec.key
+        assert spec.group_name in (keys.DATA_PLANE, keys.COMPLIANCE_PLANE, keys.CONTROL_PLANE), spec.key
         assert spec.description, spec.key
 
 
@@ -56,6 +56,6 @@ def test_jobs_and_sensors_are_the_documented_ones() -> None:
     repository = defs.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
 
-    assert jobs == {"corpus_to_ledger", "intake", "reindex_year"}
+    assert jobs == {"corpus_to_ledger", "intake", "reindex_year", "golden_set"}
     assert [sensor.name for sensor in repository.sensor_defs] == ["source_changes"]
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)
