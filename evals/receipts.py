@@ -19,7 +19,7 @@ from compliance_assets.normalised_documents.parsed import Parsed
 from evals.receipt_fields import read_receipt
 
 RECEIPTS = Path(__file__).parents[2] / "shared/data/robust/receipts"
-ENGINES = ("tesseract", "rapidocr", "azure")
+ENGINES = ("auto", "tesseract", "rapidocr", "azure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def receipts_in(folder: Path) -> tuple[Receipt, ...]:
 
 def score_receipts(receipts: tuple[Receipt, ...], settings: OcrSettings) -> ReceiptScore:
     """Read every receipt with the engine and compare. Raises EngineFailed if there is none."""
-    name = engine_for(settings).name
+    name = f"{settings.engine} ({engine_for(settings).name})"
     started = time.perf_counter()
     texts = [_text(receipt.path, settings) for receipt in receipts]
     seconds = time.perf_counter() - started
@@ -104,13 +104,13 @@ def _shows(text: str, truth: str) -> bool:
 
 
 @click.command()
-@click.option("--engine", "engines", type=click.Choice(ENGINES), multiple=True, help="Default: both that need no key.")
+@click.option("--engine", "engines", type=click.Choice(ENGINES), multiple=True, help="Default: all that need no key.")
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=RECEIPTS)
 @click.option("--output", type=click.Path(path_type=Path), help="Where the scores go as JSON.")
 def main(engines: tuple[str, ...], folder: Path, output: Path | None) -> None:
     """Score the engines on the receipts of FOLDER."""
     receipts = receipts_in(folder)
-    scores = [score_receipts(receipts, OcrSettings(engine=engine)) for engine in engines or ENGINES[:2]]  # type: ignore[arg-type]
+    scores = [score_receipts(receipts, OcrSettings(engine=engine)) for engine in engines or ENGINES[:3]]  # type: ignore[arg-type]
     for score in scores:
         click.echo(
             f"{score.engine}: total {score.total_right} of {score.totals} (legible {score.total_legible}), "

@@ -14,7 +14,13 @@ Use = Callable[[Engine], None]
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Use:
+    monkeypatch.setattr(reading, "second_engine_for", lambda settings: None)
     return lambda engine: monkeypatch.setattr(reading, "engine_for", lambda settings: engine)
+
+
+@pytest.fixture
+def use_second(monkeypatch: pytest.MonkeyPatch, use: Use) -> Use:
+    return lambda engine: monkeypatch.setattr(reading, "second_engine_for", lambda settings: engine)
 
 
 def read_pages(read: Reading, count: int) -> list[str | None]:
@@ -38,6 +44,24 @@ def test_low_certainty_asks_for_a_person(use: Use) -> None:
     read = Reading(OcrSettings(minimum_confidence=0.6))
     read_pages(read, 1)
     assert read.reasons == ("ocr_confidence: 0.41, at least 0.60 expected",)
+
+
+def test_another_engine_is_asked_where_the_first_is_unsure_and_the_surer_one_counts(use: Use, use_second: Use) -> None:
+    use(FakeEngine(word("lmp0st0", 0, certainty=0.41)))
+    use_second(second := FakeEngine(word("Imposto", 0, certainty=0.9)))
+    read = Reading(OcrSettings(minimum_confidence=0.6))
+
+    assert read_pages(read, 1) == ["Imposto\n"]
+    assert second.asked == 1
+    assert read.reasons == ()
+
+
+def test_an_engine_that_is_sure_is_not_doubted_by_another(use: Use, use_second: Use) -> None:
+    use(FakeEngine(word("Imposto", 0, certainty=0.9)))
+    use_second(second := FakeEngine(word("Outro", 0, certainty=1.0)))
+
+    assert read_pages(Reading(OcrSettings(minimum_confidence=0.6)), 1) == ["Imposto\n"]
+    assert second.asked == 0
 
 
 def test_more_pages_than_the_limit_are_not_read_and_that_is_said(use: Use) -> None:

@@ -12,8 +12,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-# Measured: tesseract 24 of 34 and 28 of 35, rapidocr 34 of 34 and 34 of 35. Letters of a till are not what Tesseract learnt.
-AT_LEAST: dict[EngineChoice, tuple[float, float]] = {"tesseract": (0.65, 0.70), "rapidocr": (0.90, 0.90)}
+# Of what is installed, what is asked of the engine at hand. Tesseract alone reads 24 of 34 totals: tills are not what it learnt.
+AT_LEAST: dict[EngineChoice, float] = {"auto": 0.8, "rapidocr": 0.9}
 
 
 @pytest.mark.parametrize("engine", list(AT_LEAST))
@@ -25,6 +25,5 @@ def test_total_and_date_are_read(engine: EngineChoice) -> None:
         pytest.skip(str(error))
     score = score_receipts(receipts_in(RECEIPTS), settings)
     print(score)
-    totals, dates = AT_LEAST[engine]
-    assert score.total_right >= totals * score.totals
-    assert score.date_right >= dates * score.dates
+    assert score.total_right >= AT_LEAST[engine] * score.totals
+    assert score.date_right >= AT_LEAST[engine] * score.dates

@@ -1,4 +1,4 @@
-"""The engine that the settings name, started once per process."""
+"""The engines that the settings name, each started once per process, when it is first needed."""
 
 from functools import cache
 
@@ -22,12 +22,24 @@ def engine_for(settings: OcrSettings) -> Engine:
     raise EngineFailed.unavailable("OCR is switched off")
 
 
+@cache
+def second_engine_for(settings: OcrSettings) -> Engine | None:
+    """Who is asked, under `auto`, where the first engine is unsure of a page; None where there is no other."""
+    if settings.engine != "auto" or engine_for(settings) is _rapidocr():
+        return None
+    try:
+        return _rapidocr()
+    except EngineFailed:
+        return None
+
+
 def _tesseract(settings: OcrSettings) -> Engine:
     from compliance_assets.normalised_documents.ocr.tesseract import TesseractEngine
 
     return TesseractEngine(settings.page_seconds)
 
 
+@cache
 def _rapidocr() -> Engine:
     from compliance_assets.normalised_documents.ocr.rapidocr import RapidOcrEngine
 

@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 # In tenths of a degree: the skew that is looked for, in coarse steps on a coarse copy and then in fine ones around the best.
 _MOST_SKEW = 120
@@ -16,41 +16,18 @@ _MOST_ENLARGED = 3.0
 # else the grain of a nearly empty page would become ink.
 _DIRT = 0.0002
 _LEAST_RANGE = 64
-# Paper is measured in squares of this side: larger than a stroke, smaller than a shadow. What is darker than this and
-# reaches the edge of the image is not paper but what lies around it.
-_SQUARE = 16
-_DARKEST_PAPER = 96
 _WHITE = 255
 
 
 def prepared(image: Image.Image) -> Image.Image:
     """A grey image (mode L) with full contrast, enlarged if it is small, without skew of up to 12 degrees."""
-    return _enlarged(_straightened(_with_contrast(_evenly_lit(image.convert("L")))))
+    return _enlarged(_straightened(_with_contrast(image.convert("L"))))
 
 
 def is_blank(image: Image.Image) -> bool:
     """Whether a page image is of one shade: nothing can be read on it."""
     low, high = image.convert("L").getextrema()
     return low == high
-
-
-def _evenly_lit(grey: Image.Image) -> Image.Image:
-    """Every part of the paper equally white, and white what lies around it: shadows and the dark frame of a scan."""
-    import numpy as np
-
-    if min(grey.size) < _SQUARE or _shade(grey.reduce(2).histogram(), 0.5) < _DARKEST_PAPER:
-        return grey  # a strip, or light letters on a dark ground
-    paper = grey.reduce(_SQUARE).filter(ImageFilter.MaxFilter(3))
-    frame = ImageOps.expand(paper.point([_WHITE if shade >= _DARKEST_PAPER else 0 for shade in range(_WHITE + 1)]), 1)
-    ImageDraw.floodfill(frame, (0, 0), _WHITE // 2)
-    around = frame.crop((1, 1, frame.width - 1, frame.height - 1)).point(
-        [_WHITE if shade == _WHITE // 2 else 0 for shade in range(_WHITE + 1)]
-    )
-    lightness = np.asarray(paper.resize(grey.size, Image.Resampling.BILINEAR), dtype=np.uint16)
-    even = np.minimum(np.asarray(grey, dtype=np.uint16) * _WHITE // np.maximum(lightness, _DARKEST_PAPER), _WHITE)
-    lit = Image.fromarray(even.astype(np.uint8))
-    lit.paste(_WHITE, mask=around.resize(grey.size, Image.Resampling.NEAREST))
-    return lit
 
 
 def _with_contrast(grey: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from PIL.Image import Image, Transpose
 
-from compliance_assets.normalised_documents.ocr.choose import engine_for
+from compliance_assets.normalised_documents.ocr.choose import engine_for, second_engine_for
 from compliance_assets.normalised_documents.ocr.engine import Engine, EngineFailed, RecognisedWord
 from compliance_assets.normalised_documents.ocr.page_text import PageText, page_text
 from compliance_assets.normalised_documents.ocr.prepare import is_blank, prepared
@@ -34,7 +34,7 @@ class Reading:
     settings: OcrSettings
     _started: float = field(default_factory=time.monotonic)
     _asked: int = 0
-    _engine: str = ""
+    _engines: dict[str, None] = field(default_factory=dict)  # in the order of their first page
     _certainties: list[float] = field(default_factory=list)
     _pages: set[int] = field(default_factory=set)
     _stopped: str | None = None
@@ -64,7 +64,7 @@ class Reading:
         """The engine, its mean certainty and the pages on which it found words; None where it found none."""
         if not self._pages:
             return None
-        return Recognition(self._engine, fmean(self._certainties), frozenset(self._pages))
+        return Recognition(" + ".join(self._engines), fmean(self._certainties), frozenset(self._pages))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -85,10 +85,15 @@ class Reading:
     def _words(self, image: Image) -> tuple[RecognisedWord, ...]:
         if is_blank(image):
             return ()
-        engine = engine_for(self.settings)
-        self._engine = engine.name
         page = prepared(image)
-        return _upright_words(engine, page)
+        engine = engine_for(self.settings)
+        words = _upright_words(engine, page)
+        if _legibility(words) < self.settings.minimum_confidence and (other := second_engine_for(self.settings)):
+            second = _upright_words(other, page)  # a person would have to look at it; another engine may do
+            if _legibility(second) > _legibility(words):
+                engine, words = other, second
+        self._engines[engine.name] = None
+        return words
 
 
 def _upright_words(engine: Engine, page: Image) -> tuple[RecognisedWord, ...]:
