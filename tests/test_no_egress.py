@@ -82,7 +82,7 @@ def test_the_demo_runs_with_every_connection_beyond_loopback_refused(data_dir: P
 
 
 def test_the_demo_does_not_even_try_to_connect(data_dir: Path) -> None:
-    """With RapidOCR, which would fetch models that it lacks, as the embedder would."""
+    """With RapidOCR, whose runtime tells its maker of every start unless that is switched off."""
     listening = [sys.executable, "-c", LISTENER, str(COMPLIANCE), "demo", "--data-dir", str(data_dir)]
 
     done = _in_namespace(WAY_OUT, *listening, COMPLIANCE_OCR="rapidocr")

@@ -10,7 +10,6 @@ from compliance_assets.normalised_documents.parse import NORMALISER_VERSION, for
 from compliance_assets.normalised_documents.parsed import Outcome, Parsed, Refusal
 from compliance_assets.normalised_documents.year_from_text import year_from_text
 
-
 FILING = "irpf_filing"  # the document type of an income-tax return
 
 

@@ -22,6 +22,9 @@ Reader = Callable[[bytes, OcrSettings], Outcome]
 _OPENXML = "application/vnd.openxmlformats-officedocument"
 _OPENDOCUMENT = "application/vnd.oasis.opendocument"
 
+# What a person wrote freely has to be understood, not only read.
+_FREE_TEXT = frozenset({mail.MEDIA_TYPE})
+
 NO_OCR = OcrSettings(engine="none")
 
 
@@ -90,5 +93,5 @@ def format_of(outcome: Outcome) -> DocumentFormat:
 def _judged(parsed: Parsed) -> Parsed:
     if parsed.filing is None:
         return parsed
-    filing = judged(parsed.filing, recognised=parsed.recognition is not None)
+    filing = judged(parsed.filing, certain=parsed.recognition is None and parsed.media_type not in _FREE_TEXT)
     return replace(parsed, filing=filing, needs_human=(*parsed.needs_human, *filing.doubts))

@@ -63,7 +63,7 @@ def test_a_filing_without_a_year_waits_and_no_other_year_of_its_text_is_taken() 
 
 
 def test_doubts_and_findings_are_kept_apart() -> None:
-    finding = Finding("deductions_add_up", (Field.MEDICAL,), "consistency")
+    finding = Finding("deductions_add_up", (Field.MEDICAL,), False)
     doubted = replace(PARSED, filing=replace(PARSED.filing, findings=(finding,)), needs_human=("missing_field: name",))
 
     document = normalise(FILE, doubted, YEARS)

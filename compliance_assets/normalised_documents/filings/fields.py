@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 
 class Field(StrEnum):
@@ -94,11 +93,15 @@ class LocatedField:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that the stated values break. `detail` names fields, never their values: it is logged."""
+    """A rule that the stated values break, with the fields that it compares.
+
+    `impossible` is what no return can state: a wrong check digit, years that do not follow each other. Else the values
+    contradict each other, as those of a wrong return do.
+    """
 
     rule: str
     fields: tuple[Field, ...]
-    severity: Literal["identity", "consistency"]
+    impossible: bool
 
 
 @dataclass(frozen=True, slots=True)

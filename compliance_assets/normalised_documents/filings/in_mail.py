@@ -25,6 +25,8 @@ _AMOUNTS_OF_A_RETURN = frozenset(
         Field.SIMPLIFIED_DISCOUNT,
     }
 )  # fmt: skip
+_NAMED_IN_A_SENTENCE = frozenset({Field.PRIVATE_PENSION, Field.ALIMONY, Field.CASH_BOOK})
+_LONGEST_SENTENCE = 300
 _FEWEST_FIELDS = 3
 _FEWEST_WITHOUT_A_PERSON = 5  # a newsletter explains these words with sums too, but names nobody
 
@@ -40,38 +42,63 @@ _REPLY_SUBJECT = re.compile(r"\s*(?:re|res|enc|fw|fwd|tr)\s*:", re.IGNORECASE)
 _QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*$", re.MULTILINE)
 _HISTORY = re.compile(
     r"^[ \t*]*(?:"
-    r"-{2,} ?(?:mensagem (?:original|encaminhada)|original message|forwarded message|mensagem anterior)\b"
+    r"-{2,} ?(?:mensagem (?:original|encaminhada|anterior)|original message|forwarded message|encaminhado por|forwarded by)\b"
     r"|(?:em|no dia|on)\b[^\n]{5,200}(?:\n[^\n]{0,200}){0,2}?\b(?:escreveu|wrote) ?:"
     r"|inicio da mensagem encaminhada|begin forwarded message"
     r"|_{20,}[ \t]*\n+[ \t*]*(?:de|from) ?:"
-    r"|(?:de|from) ?:[^\n]*\n[ \t*]*(?:enviad[ao](?: em)?|sent|data|date) ?:"
+    r"|(?:de|from) ?:[^\n]*\n(?:[ \t*]*(?:para|to|cc|assunto|subject) ?:[^\n]*\n){0,3}"
+    r"[ \t*]*(?:enviad[ao](?: em)?|sent|data|date) ?:"
     r")",
     re.MULTILINE,
 )
-# A tax number behind one of these words on its line is another person's.
+# A tax number behind one of these words, on its line or the next, is another person's.
 _OTHERS_ID = re.compile(
     r"\b(?:dependentes?|conjuge|companheir[ao]|espos[ao]|marido|filh[ao]s?|mae|pai|alimentand[ao]s?|fonte pagadora|pagador"
-    r"|empregador|contador|procurador|inventariante|medic[ao]|dentista)\b[^\n.;]{0,100}?\b(cpf)\b"
+    r"|empregador|contador[a]?|contabilidade|crc|procurador|inventariante|medic[ao]|dentista)\b"
+    r"(?:[^\n.;]{0,100}?|[^\n.;\d]{0,60}\n[^\n\d]{0,40}?)\b(cpf)\b"
 )
+# The lines below such a heading say who that person is.
+_OTHERS_LINES = re.compile(
+    r"^[ \t*]*(?:dependentes?|conjuge|companheir[ao]|espos[ao]|marido|filh[ao]s?|alimentand[ao]s?|fontes? pagadoras?"
+    r"|contador|procurador|responsavel)\b[^\n\d:]{0,60}:?[ \t]*\n((?:[ \t]*(?:nome|cpf)\b[^\n]*\n?){1,3})",
+    re.MULTILINE,
+)
+# A sentence with one of these speaks of another year, another person, or of what is not so.
+_NOT_SO = re.compile(
+    r"\b(?:nao|nem|seria[m]?|se eu|ano passado|ano anterior|anteriormente|antes|espos[ao]|marido|conjuge|filh[ao]s?|limite|acima de"
+    r"|quem|honorarios|multa|quotas?|parcelas?|pensei|talvez|acho|cerca|uns|recebi|ja (?:para|pra)|em (?:19|20)\d\d)\b"
+)
+# Who says that a return corrects another one does not mean an original.
+_CORRECTS = re.compile(r"\b(?:retific(?!adora\s*[:?])\w+|correcao|substitu[ie]\w*)\b")
+_NO_PERSON = re.compile(r"\b(?:ltda|s[./]?a\b|eireli|banco|empresa|anexo)")
 
 # --- what a value looks like, and what may stand between it and its label ---
 
+# A value that another one stands beside is one of two columns; one that goes on in these words is not the whole.
+_SECOND_COLUMN = r"[ ]*[|\t][ |\t]*(?:r\$\s?)?\d"
+_NOT_THE_WHOLE = (
+    r"[ ]*(?:[+?(]|x\s?\d|/\s?mes|\*\s?\d)|[ ,]+(?:mil|milh(?:ao|oes)|por mes|mensais|ao mes|cada|ou|da empresa|corrigi\w+)\b"
+    r"|[ ]+(?:a|ate|e|mais|e de)\s+(?:r\$\s?)?\d"
+)
 _VALUES = {
     Kind.CPF: r"(?<![\d.])\d{3}[. ]?\d{3}[. ]?\d{3}[- ./]{0,2}\d{2}(?![\d/])",
-    Kind.YEAR: r"(?:19|20)\d\d(?!\d|[.,]\d|\s*/\s*\d)",
+    Kind.YEAR: rf"(?:19|20)\d\d(?!\d|[.,]\d|\s*/\s*\d|{_SECOND_COLUMN})",
     Kind.RECEIPT: r"\d[\d.\- /]{8,18}\d(?!\d)",
-    Kind.COUNT: r"\d{1,2}(?![\d.,])",
-    Kind.AMOUNT: r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d{2}(?![\d.]*\d|\s+e\s+(?:de\s+)?r\$)",
+    Kind.COUNT: r"\d{1,2}(?![\d.,)]|\s+(?:filh|anos|enteado|net[ao]s?\b))(?!\s+dependentes?\s+a\s+menos)",
+    Kind.AMOUNT: rf"(?:\d{{1,3}}(?:\.\d{{3}})+|\d+),\d{{2}}(?![\d.]*\d|{_NOT_THE_WHOLE}|{_SECOND_COLUMN})",
     Kind.CATEGORY: r"(?:complet[ao]|simplificad[ao]|(?:utilizando |por )?(?:as )?deducoes legais"
-    r"|(?:utilizando |por )?(?:o )?desconto simplificado(?!\s*(?:[:=]|de\b)))\b",
-    Kind.RETURN_TYPE: r"(?:original|retificadora|nao|sim)\b",
+    r"|(?:utilizando |por )?(?:o )?desconto simplificado(?!\s*(?:[:=]|de\b)))\b(?!\s+(?:ou|nem)\b)",
+    Kind.RETURN_TYPE: r"(?:original|retificadora|nao|sim)\b(?!\s+ou\b)",
 }
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _NAME_ON_A_LINE = r"[^\W\d_][^\n|;:,\t(\d\0]{2,80}?(?=\s*(?:$|[|;,\t(]| - |\bcpf\b))"
 _NAME_IN_A_SENTENCE = r"[a-z][a-z'.-]*(?:\s[a-z'.-]+){1,9}?(?=\s*[,;(\n]|\.\s|\s+(?:e|com|sob|inscrit|portador|cpf)\b)"
 _CURRENCY = r"(?:(?:r\$|brl)\s?)?"
-_SIDE_REMARK = r"(?:\s?\([^()\n]{0,40}\))?"
-_AFTER_A_LABEL = rf"{_SIDE_REMARK}[*_]*(?:[ \t]*(?:[:=|\t]|\.{{2,}}|-(?!\d))|\s{{2,}})[\s:=|*_.]*"
+_SIDE_REMARK = (
+    r"(?:\s?\((?![^()\n]{0,40}(?:mens|13|depend|conjug|espos|marid|rra|quota|parcela|multa|estim|aprox|saldo|brut))"
+    r"[^()\n]{0,40}\))?"
+)
+_AFTER_A_LABEL = rf"{_SIDE_REMARK}[*_]*+(?:[ \t]*+(?:[:=|]|\.{{2}}|-(?!\d))|\t|\s{{2}})[\s:=|*_.]*+"
 _FILLERS = (
     r"foi|foram|e|era|eram|sera|ser|fica|ficou|ficaram|totaliza|totalizou|totalizaram|somou|somaram|soma|resultou|deu|chegou|chegaram"
     r"|atingiu|atingiram|alcancou|alcancaram|perfaz|perfazem|monta|montam|consta|constou|tabela|progressiva"
@@ -106,7 +133,7 @@ def read_filing(text: str) -> Filing | None:
     found = list(_found(text, own))
     if not _is_filing(found):
         return None
-    return _filing(found)
+    return _filing(found, own)
 
 
 def _is_filing(found: list[_Found]) -> bool:
@@ -117,7 +144,7 @@ def _is_filing(found: list[_Found]) -> bool:
     return amounts >= _FEWEST_WITHOUT_A_PERSON
 
 
-def _filing(found: list[_Found]) -> Filing:
+def _filing(found: list[_Found], own: str) -> Filing:
     years = {one.value for one in found if one.place.field is Field.CALENDAR_YEAR}
     certain, ambiguous = _certain([one for one in found if one.year is None or one.year in years])
     values = {located.field: located.value for located in certain}
@@ -128,7 +155,16 @@ def _filing(found: list[_Found]) -> Filing:
         lacking.append(Field.CORRECTED_RECEIPT)
     doubts = [f"ambiguous_field: {name}" for name in ambiguous if name in served]
     doubts += [f"missing_field: {name}" for name in lacking if name not in ambiguous]
-    return replace(filing, doubts=tuple(doubts))
+    if values.get(Field.RETURN_TYPE) == "original" and _CORRECTS.search(own):
+        doubts.append(f"ambiguous_field: {Field.RETURN_TYPE}")
+    read = {one.place.field for one in found}
+    doubts += [f"unreadable_field: {name}" for name in sorted(served - read - {*lacking}) if _is_named(own, name)]
+    return replace(filing, doubts=tuple(dict.fromkeys(doubts)))
+
+
+def _is_named(own: str, name: Field) -> bool:
+    """Whether a label of the field stands in the mail: what is named and not read was not left out by the sender."""
+    return any(_label(place).search(own) for place in locator_map("email") if place.field is name)
 
 
 def _served(year: str | None, category: str | None) -> set[Field]:
@@ -157,22 +193,29 @@ def _layout(found: list[_Found]) -> str:
 
 def _found(text: str, own: str) -> Iterator[_Found]:
     """Every value that a row of the map reads. What one row has read, label or value, no later row reads otherwise."""
-    taken = [match.span(1) for match in _OTHERS_ID.finditer(own)]
+    taken = [match.span(1) for pattern in (_OTHERS_ID, _OTHERS_LINES) for match in pattern.finditer(own)]
     for place in locator_map("email"):
         for match in _pattern(place).finditer(own):
             label, span = match.span("label"), match.span("value")
             value = _value(place, text[slice(*span)], own[slice(*span)])
+            if place.layout == _PROSE and _NOT_SO.search(own, _start_of_sentence(own, label[0]), span[0]):
+                continue
             if value is not None and not any(_overlap(span, other) or _overlap(label, other) for other in taken):
                 taken += [label, span]
                 year = _YEAR.search(own, label[1], span[0])
                 yield _Found(place, value, span, year[0] if year else None)
 
 
+def _start_of_sentence(own: str, at: int) -> int:
+    earliest = max(0, at - _LONGEST_SENTENCE)
+    return max(earliest, *(own.rfind(mark, earliest, at) + 1 for mark in (". ", ".\n", "\n\n", ";", "!", "?", "\0")))
+
+
 def _value(place: Place, printed: str, plain: str) -> str | None:
     kind = kind_of(place.field)
     if kind is not Kind.TEXT:
         return canonical(kind, plain)
-    return canonical(kind, printed) if place.layout == _LABELLED or _is_capitalised(printed) else None
+    return canonical(kind, printed) if _is_capitalised(printed) and not _NO_PERSON.search(plain) else None
 
 
 def _is_capitalised(name: str) -> bool:
@@ -197,6 +240,16 @@ def _pattern(place: Place) -> re.Pattern[str]:
     return re.compile(
         rf"(?<![\w-]){label}(?!\w){_IN_A_SENTENCE}{currency}(?<![\w.,])(?P<value>{value}){counted}", re.MULTILINE
     )
+
+
+@cache
+def _label(place: Place) -> re.Pattern[str]:
+    """Where a list names the field, or a sentence names a deduction, whatever follows."""
+    label = place.label.replace(" ?", r"\s?").replace(" ", r"\s+")
+    if place.layout == _LABELLED:
+        start = r"(?:^|[|;\t])[^\w\n|]{0,6}(?:\d{1,2}[.)][ ]?)?(?:[oa]s? )?"
+        return re.compile(rf"{start}(?:{label}){_AFTER_A_LABEL}", re.MULTILINE)
+    return re.compile(rf"(?<![\w-])(?:{label})(?!\w)" if place.field in _NAMED_IN_A_SENTENCE else r"(?!)")
 
 
 # --- the mail's own words ---

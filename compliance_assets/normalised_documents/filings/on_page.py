@@ -5,10 +5,11 @@ the field's kind; two places that disagree leave the field out, and a person dec
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.fuzz import partial_ratio
@@ -20,6 +21,7 @@ from compliance_assets.normalised_documents.filings.printed_values import after_
 from compliance_assets.normalised_documents.words import Word
 
 _TITLE = folded("Declaração de Ajuste Anual")
+_YEAR_STATED = re.compile(folded("ano-calendário") + r"((?:19|20)\d\d)")
 _TITLE_WITHIN = 1_500
 _TITLE_LIKENESS = 85
 _CPF = re.compile(r"\d{3}[.,]?\d{3}[.,]?\d{3}\s?-?\s?\d{2}")
@@ -75,7 +77,14 @@ def read_filing(text: str, page_ends: tuple[int, ...], words: Callable[[], tuple
     best = max(readings, key=lambda filing: len({f.field for f in filing.fields}), default=None)
     if best is None or not best.fields:
         return Filing("unknown", (), ("layout_unknown: no place of the locator map is on these pages",))
-    return best
+    several = ("several_filings: calendar years differ",) if len(_calendar_years(form)) > 1 else ()
+    return replace(best, doubts=(*best.doubts, *several))
+
+
+def _calendar_years(form: _Form) -> set[str]:
+    """Every calendar year that is printed, on any page: a second one belongs to another return in the same document."""
+    cells = (cell.folded for line in form.lines for cell in line.cells)
+    return {year for cell in cells for year in _YEAR_STATED.findall(cell)}
 
 
 def _looks_like_a_filing(text: str) -> bool:
@@ -101,7 +110,18 @@ def _read(form: _Form, places: tuple[Place, ...]) -> Filing:
         return replace(head, doubts=(*head.doubts, f"layout_unknown: calendar year {year}"))
     serving = [p for p in places if p.field not in scope and p.serves(int(year or p.first_year), category)]
     rest = _locate_all(form, layout, serving)
-    return Filing(layout, (*head.fields, *rest.fields), (*head.doubts, *rest.doubts))
+    read = Filing(layout, (*head.fields, *rest.fields), (*head.doubts, *rest.doubts))
+    return replace(read, doubts=(*read.doubts, *_unseen_receipt(form, read, serving)))
+
+
+def _unseen_receipt(form: _Form, filing: Filing, places: list[Place]) -> Iterator[str]:
+    """A retificadora prints the label of the receipt number: where not even that is found, it runs into another cell."""
+    if filing.value(Field.RETURN_TYPE) != "retificadora" or filing.value(Field.CORRECTED_RECEIPT):
+        return
+    labels = [place for place in places if place.field is Field.CORRECTED_RECEIPT]
+    cells = [cell for line in form.lines for cell in line.cells]
+    if not any(_label_end(cell, place) is not None for place in labels for cell in cells):
+        yield f"missing_field: {Field.CORRECTED_RECEIPT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +281,8 @@ def _right(
         # A name may begin with any word: only a mark between tells it from a longer label.
         separated = kind_of(place.field) is not Kind.TEXT or bool(form.text[after:begin].strip())
         return _only(_read_value(form, cell, begin, place.field) if separated else None)
+    if kind_of(place.field) is Kind.AMOUNT and _amounts_behind(form, cells, index) < _columns(form, region):
+        return None  # one column is empty: which of them, the line does not say
     for value in cells[index + 1 :]:
         if value.box.left >= region.right:
             break
@@ -268,6 +290,26 @@ def _right(
         if found is not None or not _may_be_dirt(form, value):
             return _only(found)
     return None
+
+
+def _amounts_behind(form: _Form, cells: tuple[Cell, ...], index: int) -> int:
+    """How many amounts follow the cell without another text between."""
+    behind = takewhile(lambda cell: _is_amount(form, cell), (cell for cell in cells[index + 1 :] if cell.folded))
+    return sum(1 for _ in behind)
+
+
+def _columns(form: _Form, region: _Region) -> int:
+    """How many amounts most lines of the part have side by side: this year's, and perhaps the year before's."""
+    runs = Counter(
+        max(len(list(run)) for is_amount, run in groupby(line.cells, lambda cell: _is_amount(form, cell)) if is_amount)
+        for line in form.lines[region.first : region.last]
+        if any(_is_amount(form, cell) for cell in line.cells)
+    )
+    return runs.most_common(1)[0][0] if runs else 0
+
+
+def _is_amount(form: _Form, cell: Cell) -> bool:
+    return value_at(form.text, cell.start, cell.end, Kind.AMOUNT, recognised=form.recognised) is not None
 
 
 def _may_be_dirt(form: _Form, cell: Cell) -> bool:

@@ -68,16 +68,17 @@ class Stated:
 Rule = Callable[[Stated], tuple[Field, ...] | None]
 
 
-def judged(filing: Filing, *, recognised: bool) -> Filing:
+def judged(filing: Filing, *, certain: bool) -> Filing:
     """The filing with what it lacks and what it breaks.
 
-    An identity that cannot be is a doubt in any document. A sum that does not close is the filer's where the characters
-    are certain, and a finding for whoever decides; where OCR read them (`recognised`) it may be a misreading: a doubt.
+    What no return can state is a doubt in any document. A sum that does not close is the filer's where the values are
+    `certain`, and a finding for whoever decides; where OCR read the characters, or free text had to be understood, it may
+    be a misreading: a doubt.
     """
     findings = tuple(broken(filing))
     doubts = list(filing.doubts)
     doubts += [f"missing_field: {name}" for name in missing(filing) if f"ambiguous_field: {name}" not in doubts]
-    doubts += [f"check_failed: {f.rule}" for f in findings if recognised or f.severity == "identity"]
+    doubts += [f"check_failed: {f.rule}" for f in findings if f.impossible or not certain]
     return replace(filing, findings=findings, doubts=tuple(dict.fromkeys(doubts)))
 
 
@@ -94,10 +95,10 @@ def missing(filing: Filing) -> Iterator[Field]:
 def broken(filing: Filing) -> Iterator[Finding]:
     """One finding for each rule that the stated values break."""
     stated = Stated(filing, _law(filing))
-    for name, (severity, rule) in RULES.items():
+    for name, (weight, rule) in RULES.items():
         fields = rule(stated)
         if fields is not None:
-            yield Finding(name, fields, severity)
+            yield Finding(name, fields, weight == "impossible")
 
 
 def _law(filing: Filing) -> Law | None:
@@ -273,25 +274,32 @@ def _withheld_by_someone(stated: Stated) -> tuple[Field, ...] | None:
     return (Field.TAX_WITHHELD, Field.PAYER_ID) if nobody and stated.amounts[Field.TAX_WITHHELD] > 0 else None
 
 
-RULES: dict[str, tuple[Literal["identity", "consistency"], Rule]] = {
-    "taxpayer_check_digits": ("identity", _taxpayer_check_digits),
-    "dependant_check_digits": ("consistency", _dependant_check_digits),
-    "payer_check_digits": ("consistency", _payer_check_digits),
-    "filing_year_follows_calendar_year": ("consistency", _filing_year_follows),
-    "retificadora_has_receipt": ("consistency", _retificadora_has_receipt),
-    "original_has_no_receipt": ("consistency", _original_has_no_receipt),
-    "dependant_claimed_once": ("consistency", _dependant_once),
-    "dependants_counted": ("consistency", _dependants_counted),
-    "dependants_deduction_by_count": ("consistency", _dependants_deduction),
-    "education_within_cap": ("consistency", _education_cap),
-    "private_pension_within_cap": ("consistency", _private_pension_cap),
-    "simplified_discount_by_law": ("consistency", _simplified_discount),
-    "deductions_add_up": ("consistency", _deductions_add_up),
-    "base_is_income_less_deductions": ("consistency", _base_follows),
-    "tax_not_by_another_years_table": ("consistency", _tax_by_another_years_table),
-    "tax_by_the_years_table": ("consistency", _tax_by_no_table),
-    "balance_is_due_less_paid": ("consistency", _balance_follows),
-    "paid_covers_withheld": ("consistency", _paid_covers_withheld),
-    "refund_within_paid": ("consistency", _refund_within_paid),
-    "withheld_by_a_payer": ("consistency", _withheld_by_someone),
+def _amounts_not_negative(stated: Stated) -> tuple[Field, ...] | None:
+    """No amount of a return is below zero: a sign is a misreading, or a balance under the name of the other."""
+    negative = tuple(name for name, amount in stated.amounts.items() if amount.is_signed())
+    return negative or None
+
+
+RULES: dict[str, tuple[Literal["impossible", "contradiction"], Rule]] = {
+    "amounts_not_negative": ("impossible", _amounts_not_negative),
+    "taxpayer_check_digits": ("impossible", _taxpayer_check_digits),
+    "dependant_check_digits": ("contradiction", _dependant_check_digits),
+    "payer_check_digits": ("contradiction", _payer_check_digits),
+    "filing_year_follows_calendar_year": ("impossible", _filing_year_follows),
+    "retificadora_has_receipt": ("contradiction", _retificadora_has_receipt),
+    "original_has_no_receipt": ("contradiction", _original_has_no_receipt),
+    "dependant_claimed_once": ("contradiction", _dependant_once),
+    "dependants_counted": ("contradiction", _dependants_counted),
+    "dependants_deduction_by_count": ("contradiction", _dependants_deduction),
+    "education_within_cap": ("contradiction", _education_cap),
+    "private_pension_within_cap": ("contradiction", _private_pension_cap),
+    "simplified_discount_by_law": ("contradiction", _simplified_discount),
+    "deductions_add_up": ("contradiction", _deductions_add_up),
+    "base_is_income_less_deductions": ("contradiction", _base_follows),
+    "tax_not_by_another_years_table": ("contradiction", _tax_by_another_years_table),
+    "tax_by_the_years_table": ("contradiction", _tax_by_no_table),
+    "balance_is_due_less_paid": ("contradiction", _balance_follows),
+    "paid_covers_withheld": ("contradiction", _paid_covers_withheld),
+    "refund_within_paid": ("contradiction", _refund_within_paid),
+    "withheld_by_a_payer": ("contradiction", _withheld_by_someone),
 }

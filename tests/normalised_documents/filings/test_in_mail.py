@@ -1,6 +1,7 @@
 """Mails as people write them, and what each of them states. None of the wordings was made for the locator map."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -359,3 +360,62 @@ def test_the_map_serves_both_layouts_and_every_label_is_a_regular_expression() -
     assert {place.layout for place in places} == {"mail-labelled", "mail-prose"}
     for place in places:
         assert re.compile(place.label).match("") is None
+
+
+NOT_A_PLAIN_STATEMENT = {
+    "the year before in a second column": (
+        "Imposto devido: R$ 7.167,68",
+        "Imposto devido: R$ 7.167,68 | R$ 6.900,00",
+        "tax_due",
+    ),
+    "thousands in words": ("R$ 80.000,00", "R$ 80,00 mil", "taxable_income"),
+    "a sum to be added up": ("R$ 6.000,00", "R$ 3.500,00 (empresa A) + R$ 2.500,00 (empresa B)", "tax_withheld"),
+    "instalments": ("Imposto a pagar: R$ 1.167,68", "Imposto a pagar: R$ 145,96 x 8", "tax_to_pay"),
+    "an amount a month": ("R$ 80.000,00", "R$ 6.666,67 por mês", "taxable_income"),
+    "two choices": ("R$ 7.167,68", "R$ 7.167,68 ou R$ 7.176,68", "tax_due"),
+    "withheld of another kind": ("Imposto retido na fonte:", "Imposto retido na fonte (13º):", "tax_withheld"),
+    "a firm in place of a person": ("RITA NOEMI PAIVA", "Alfa Serviços Ltda", "name"),
+    "both models": ("simplificada", "completa ou simplificada", "filer_category"),
+}
+
+
+@pytest.mark.parametrize(("said", "instead", "field"), NOT_A_PLAIN_STATEMENT.values(), ids=NOT_A_PLAIN_STATEMENT)
+def test_what_is_not_plainly_stated_is_named_and_left_to_a_person(said: str, instead: str, field: str) -> None:
+    filing = read_filing(HEADERS + LIST.replace(said, instead, 1))
+
+    assert filing is not None
+    assert filing.value(Field(field)) is None
+    assert any(doubt.endswith(f": {field}") for doubt in filing.doubts)
+
+
+def test_the_number_of_the_accountant_who_signs_is_not_the_filers() -> None:
+    without = LIST.replace("CPF: 222.222.223-03\n", "")
+
+    filing = read_filing(f"{HEADERS}{without}\nAtt.,\nCarlos Dias, contador\nCPF: 111.111.110-30\n")
+
+    assert filing is not None
+    assert filing.value(Field.TAXPAYER_ID) is None
+
+
+def test_a_deduction_that_is_named_and_not_given_is_not_taken_for_none() -> None:
+    filing = read_filing(HEADERS + LIST.replace("simplificada", "completa") + "Previdência privada: não me lembro\n")
+
+    assert filing is not None
+    assert "unreadable_field: private_pension" in filing.doubts
+
+
+def test_an_original_that_is_said_to_correct_another_is_in_doubt() -> None:
+    filing = read_filing(HEADERS + LIST + "\nEla retifica a que entreguei em abril.\n")
+
+    assert filing is not None
+    assert "ambiguous_field: return_type" in filing.doubts
+
+
+@pytest.mark.parametrize("filler", [" ", "*", ".", "_", "\t", " . ", "a "])
+def test_a_label_before_endless_filling_costs_no_more_than_its_length(filler: str) -> None:
+    long = HEADERS + LIST + "Imposto devido" + filler * (60_000 // len(filler))
+
+    started = time.process_time()
+    read_filing(long)
+
+    assert time.process_time() - started < 5

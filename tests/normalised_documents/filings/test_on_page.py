@@ -170,3 +170,73 @@ def test_the_layout_whose_places_state_most_is_taken(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(on_page, "_layouts", lambda: (other, PLACES))
 
     assert read(*HEAD, *BOXES)[1].layout == "boxes"
+
+
+def test_two_returns_in_one_document_are_never_mixed_in_silence() -> None:
+    older = [row.replace("2020", "2019", 1).replace("CALENDARIO 2019", "CALENDARIO 2018") for row in HEAD]
+
+    _, filing = read(*HEAD, *BOXES, *older)
+
+    assert "several_filings: calendar years differ" in filing.doubts
+
+
+def test_the_year_before_does_not_fill_an_empty_column_of_this_year() -> None:
+    beside = [
+        "IMPOSTO RETIDO NA FONTE                  15.421,65     14.000,00",
+        "IMPOSTO A RESTITUIR                      39,95         30,00",
+        "TOTAL                                    1,00          2,00",
+    ]
+    rows = [*HEAD, *BOXES[: BOXES.index("TOTAL TRIBUTAVEL      IMPOSTO DEVIDO")], *beside]
+
+    assert read(*rows)[1].value(Field.TAX_REFUND) == "39.95"
+    without = [row.replace("39,95", "     ") for row in rows]
+    assert read(*without)[1].value(Field.TAX_REFUND) is None
+    assert "missing_field: tax_refund" in read(*without)[1].doubts
+
+
+def test_a_receipt_whose_label_runs_into_its_neighbour_is_missing_and_not_absent() -> None:
+    receipt = place(Field.CORRECTED_RECEIPT, "IDENTIFICAÇÃO DO CONTRIBUINTE", "RECIBO RETIFICADO", "right")
+    kind = place(Field.RETURN_TYPE, "IDENTIFICAÇÃO DO CONTRIBUINTE", "TIPO", "right")
+    row = "TIPO: RETIFICADORA   RECIBO RETIFICADO: 1234567890"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_page, "_layouts", lambda: ((*PLACES, receipt, kind),))
+
+        assert read(*HEAD, row, *BOXES)[1].value(Field.CORRECTED_RECEIPT) == "1234567890"
+        run_together = read(
+            *HEAD, row.replace("TIPO: RETIFICADORA   RECIBO", "TIPO: RETIFICADORA   NOME RECIBO"), *BOXES
+        )[1]
+        assert run_together.value(Field.CORRECTED_RECEIPT) is None
+        assert "missing_field: corrected_receipt" in run_together.doubts
+
+
+@pytest.mark.parametrize(
+    ("printed", "meant"),
+    [("110,623.52", "110623.52"), ("110. 623,52", "110623.52"), ("110623,5", None), ("11O.623,52", None)],
+)
+def test_in_a_scan_the_marks_of_a_number_may_be_misread_but_never_a_digit(printed: str, meant: str | None) -> None:
+    rows = [row.replace("110.623,52 ", printed.ljust(11)) for row in (*HEAD, *BOXES)]
+
+    assert read(*rows, certainty=0.9)[1].value(Field.TAXABLE_INCOME) == meant
+
+
+def test_of_two_readings_of_a_name_the_one_that_lost_nothing_is_taken() -> None:
+    again = place(Field.NAME, "RECIBO", "DECLARANTE", "right")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_page, "_layouts", lambda: ((*PLACES, again),))
+
+        squeezed = [row.replace("ANA SOUZA", "ANASOUZA") for row in HEAD]
+        assert (
+            read(*squeezed, *BOXES, "RECIBO", "DECLARANTE: ANA SOUZA", certainty=0.9)[1].value(Field.NAME)
+            == "ANA SOUZA"
+        )
+        other = read(*HEAD, *BOXES, "RECIBO", "DECLARANTE: ANA SOUSA", certainty=0.9)[1]
+        assert (other.value(Field.NAME), "ambiguous_field: name" in other.doubts) == (None, True)
+
+
+def test_a_row_of_a_table_that_cannot_be_read_is_not_left_out_in_silence() -> None:
+    rows = [row.replace("333.333.334-14", "333.3B3.334-14") for row in (*HEAD, *BOXES)]
+
+    filing = read(*rows)[1]
+
+    assert filing.values(Field.DEPENDANT_ID) == ()
+    assert "unreadable_row: dependant_id" in filing.doubts

@@ -20,7 +20,7 @@ def rules_broken_by(stated: dict[Field, str], **repeated: tuple[str, ...]) -> se
 
 @pytest.mark.parametrize("stated", [COMPLETA, SIMPLIFICADA])
 def test_a_return_that_is_right_breaks_no_rule_and_lacks_nothing(stated: dict[Field, str]) -> None:
-    judgement = judged(filing(stated), recognised=True)
+    judgement = judged(filing(stated), certain=False)
 
     assert (judgement.findings, judgement.doubts) == ((), ())
 
@@ -89,23 +89,21 @@ def test_withholding_without_a_payer_is_found_only_where_the_layout_lists_payers
 def test_a_sum_that_does_not_close_is_the_filers_in_a_text_and_may_be_ours_in_a_scan() -> None:
     wrong = filing(SIMPLIFICADA | {Field.TAX_BASE: "93869.19"})
 
-    assert judged(wrong, recognised=False).doubts == ()
-    assert "base_is_income_less_deductions" in {f.rule for f in judged(wrong, recognised=False).findings}
-    assert "check_failed: base_is_income_less_deductions" in judged(wrong, recognised=True).doubts
+    assert judged(wrong, certain=True).doubts == ()
+    assert "base_is_income_less_deductions" in {f.rule for f in judged(wrong, certain=True).findings}
+    assert "check_failed: base_is_income_less_deductions" in judged(wrong, certain=False).doubts
 
 
 def test_an_impossible_taxpayer_goes_to_a_person_in_any_format() -> None:
     nobody = filing(SIMPLIFICADA | {Field.TAXPAYER_ID: "22222222304"})
 
-    assert judged(nobody, recognised=False).doubts == ("check_failed: taxpayer_check_digits",)
-    assert judged(nobody, recognised=False).findings == (
-        Finding("taxpayer_check_digits", (Field.TAXPAYER_ID,), "identity"),
-    )
+    assert judged(nobody, certain=True).doubts == ("check_failed: taxpayer_check_digits",)
+    assert judged(nobody, certain=True).findings == (Finding("taxpayer_check_digits", (Field.TAXPAYER_ID,), True),)
 
 
 @pytest.mark.parametrize("missing", [Field.TAX_DUE, Field.NAME, Field.SIMPLIFIED_DISCOUNT])
 def test_a_missing_field_is_named_and_never_its_value(missing: Field) -> None:
-    doubts = judged(filing({k: v for k, v in SIMPLIFICADA.items() if k is not missing}), recognised=False).doubts
+    doubts = judged(filing({k: v for k, v in SIMPLIFICADA.items() if k is not missing}), certain=True).doubts
 
     assert doubts == (f"missing_field: {missing}",)
 
@@ -124,3 +122,9 @@ def test_the_tax_of_any_base_may_be_cut_or_rounded_to_the_cent_and_nothing_else(
         assert not rules & rules_broken_by(stated | {Field.TAX_DUE: f"{Decimal(cents) / 100:.2f}"})
     beyond = Decimal(ceil(exact * 100) + 1) / 100
     assert rules & rules_broken_by(stated | {Field.TAX_DUE: f"{beyond:.2f}"})
+
+
+def test_an_amount_below_zero_is_no_amount_of_a_return() -> None:
+    finding = next(f for f in broken(filing(SIMPLIFICADA | {Field.TAX_REFUND: "-39.95"})) if f.impossible)
+
+    assert (finding.rule, finding.fields) == ("amounts_not_negative", (Field.TAX_REFUND,))
