@@ -31,6 +31,7 @@ INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX)
 class CorpusReport:
     """What taking in a folder came to. Rates are of the work done now; nothing done, no rate."""
 
+    files: int = 0
     documents: dict[str, int] = field(default_factory=dict)
     formats: list[dict[str, str | int]] = field(default_factory=list)
     not_ok: list[dict[str, str]] = field(default_factory=list)
@@ -160,7 +161,8 @@ def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
     unreachable = outcome.metadata.get("raw_pulls", {}).get("unreachable_sources")
     report.unreachable_sources = [row["source"] for row in unreachable] if isinstance(unreachable, list) else []
     with deployment.postgres.connect() as conn:
-        _, report.documents = document_store.counts(conn)
+        report.files, _ = document_store.file_counts(conn)
+        report.documents = document_store.state_counts(conn)
         report.formats = document_store.counts_by_format(conn)
         report.not_ok, report.pages = document_store.not_ok(conn), document_store.page_count(conn)
 

@@ -45,7 +45,7 @@ def show_corpus(report: Mapping[str, Any]) -> None:
     read, encoded, seconds = report["documents_read"], report["chunks_encoded"], report["seconds"]
     _facts(
         {
-            "documents": _counts(report["documents"]),
+            "documents": f"{_counts(report['documents'])}, of {report['files']:,} files and what is attached to them",
             "pages": f"{report['pages']:,}",
             "done now": f"{read:,} documents read, {encoded:,} chunks encoded, {len(report['years'])} years indexed",
             "time": f"{seconds:.1f} s",

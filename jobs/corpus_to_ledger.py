@@ -27,10 +27,10 @@ reindex_year = dg.define_asset_job(
 )
 
 #: The labelled filings and whether they can be trusted to judge.
-golden_set = dg.define_asset_job(
-    "golden_set",
+check_golden_set = dg.define_asset_job(
+    "check_golden_set",
     selection=dg.AssetSelection.assets(keys.GOLDEN_SET),
     description="Load the frozen golden set and check it: every document is written again and compared.",
 )
 
-JOBS = (corpus_to_ledger, intake, reindex_year, golden_set)
+JOBS = (corpus_to_ledger, intake, reindex_year, check_golden_set)

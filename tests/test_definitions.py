@@ -56,6 +56,6 @@ def test_jobs_and_sensors_are_the_documented_ones() -> None:
     repository = defs.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
 
-    assert jobs == {"corpus_to_ledger", "intake", "reindex_year", "golden_set"}
+    assert jobs == {"corpus_to_ledger", "intake", "reindex_year", "check_golden_set"}
     assert [sensor.name for sensor in repository.sensor_defs] == ["source_changes"]
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)

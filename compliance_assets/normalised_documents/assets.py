@@ -54,7 +54,7 @@ def normalised_documents(
         drain(postgres, lambda conn: store.claim(conn, BATCH_FILES), store.count_pending, work)
     with postgres.connect() as conn:
         changed = store.refresh_liveness(conn)
-        files, states = store.counts(conn)
+        (files, _), states = store.file_counts(conn), store.state_counts(conn)
         years, refused, pages = store.counts_by_year(conn), store.not_ok(conn), store.page_count(conn)
         formats, findings = store.counts_by_format(conn), store.finding_counts(conn)
         _, attachments = store.attachment_counts(conn)

@@ -70,15 +70,21 @@ def refresh_liveness(conn: Connection) -> int:
     ).rowcount
 
 
-def counts(conn: Connection) -> tuple[int, dict[str, int]]:
-    """(live files, live documents by state): the two sides of what may not be lost. Attachments are counted apart."""
-    files = conn.execute(
-        "SELECT count(*) FROM compliance.raw_pulls WHERE superseded_at IS NULL AND state = 'pulled'"
+def file_counts(conn: Connection) -> tuple[int, int]:
+    """(live files, live documents made of files): what came in may not be lost. Attachments are counted apart."""
+    row = conn.execute(
+        "SELECT (SELECT count(*) FROM compliance.raw_pulls WHERE superseded_at IS NULL AND state = 'pulled'),"
+        " (SELECT count(*) FROM compliance.documents WHERE live AND parent_id IS NULL)"
     ).fetchone()
-    states = conn.execute(
-        "SELECT state, count(*) FROM compliance.documents WHERE live AND parent_id IS NULL GROUP BY state ORDER BY state"
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def state_counts(conn: Connection) -> dict[str, int]:
+    """Live documents by state, attachments included."""
+    rows = conn.execute(
+        "SELECT state, count(*) FROM compliance.documents WHERE live GROUP BY state ORDER BY state"
     ).fetchall()
-    return (files[0] if files else 0), {state: count for state, count in states}
+    return {state: count for state, count in rows}
 
 
 def attachment_counts(conn: Connection) -> tuple[int, int]:

@@ -98,10 +98,11 @@ def _row(line: str) -> tuple[str, Label] | str:
         return f"expected the keys {sorted(MANIFEST_KEYS)}, found {found}"
     year = row.get("year")
     if year is not None and (not isinstance(year, int) or isinstance(year, bool) or not 0 <= year <= LAST_YEAR):
-        return f"expected year as a whole number up to {LAST_YEAR} or null, found {str(year)[:40]!r}"
+        stated = year if isinstance(year, int) else type(year).__name__
+        return f"expected year as a whole number up to {LAST_YEAR} or null, found {stated}"
     for key in ("filer_category", "title", "doc_type"):
         if not isinstance(row.get(key), str | None):
-            return f"expected {key} as text or null, found {row[key]!r}"
+            return f"expected {key} as text or null, found {type(row[key]).__name__}"
     text = {key: storable(row[key]) if row.get(key) else None for key in MANIFEST_KEYS - {"year"}}
     path = str(PurePosixPath(text["path"] or ""))
     title = text["title"] or PurePosixPath(path).name

@@ -10,7 +10,7 @@ from evals.golden.golden_set import read_rows
 
 @dg.asset_check(asset=keys.GOLDEN_SET, blocking=True)
 def documents_reproduce() -> dg.AssetCheckResult:
-    """Every document of the golden set, written again from its row, has the frozen digest. Takes about a minute."""
+    """Every document of the golden set, written again from its row, has the frozen digest and the frozen truth."""
     rows = read_rows(FROZEN["golden"])
     return _found("documents", len(rows), soundness.unreproduced(rows))
 

@@ -1,6 +1,6 @@
 """Whether a frozen set can be trusted to judge: its documents come out again, its strata are filled, its truth adds up."""
 
-import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from compliance_assets.normalised_documents.filings.fields import Field, Filing, LocatedField
 from compliance_assets.normalised_documents.filings.rules import broken
 from evals.golden.declaration import Anomaly
-from evals.golden.golden_set import FORMATS, Row, render_row
+from evals.golden.golden_set import FORMATS, Row, plan_of, row_of
 
 LEAST_OF_A_STRATUM = 5
 LEAST_OF_AN_ANOMALY = 10
@@ -17,12 +17,10 @@ _PROCESSES = 2
 
 
 def unreproduced(rows: Sequence[Row]) -> list[str]:
-    """The ids of the rows whose document, written again, has another digest than the frozen one."""
+    """The ids of the rows that, made again from their plan, differ: in a digest of the document, or in its truth."""
     with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
-        digests = pool.map(_digests, rows, chunksize=5)
-        return [
-            row["id"] for row, found in zip(rows, digests, strict=True) if found != (row["sha256"], row["text_sha256"])
-        ]
+        again = pool.map(_made_again, rows, chunksize=5)
+        return [row["id"] for row, made in zip(rows, again, strict=True) if made != row]
 
 
 def unfilled_strata(rows: Iterable[Row]) -> list[str]:
@@ -60,6 +58,6 @@ _RETURN_TYPES = ("original", "retificadora")
 _YEARS = range(2015, 2026)
 
 
-def _digests(row: Row) -> tuple[str, str]:
-    rendered = render_row(row)
-    return hashlib.sha256(rendered.data).hexdigest(), hashlib.sha256(rendered.text.encode()).hexdigest()
+def _made_again(row: Row) -> Row:
+    made: Row = json.loads(json.dumps(row_of(plan_of(row))))
+    return made

@@ -13,7 +13,7 @@ from compliance_assets.definitions import defs
 from evals.golden import checks
 from evals.golden.generate import FROZEN
 from evals.golden.golden_set import lines_of, read_rows
-from jobs.corpus_to_ledger import golden_set
+from jobs.corpus_to_ledger import check_golden_set
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 CHECKS = {"documents_reproduce", "strata_filled", "truth_adds_up", "sets_are_disjoint"}
@@ -23,7 +23,7 @@ Replace = Callable[[Rows], None]
 
 
 def run() -> dg.ExecuteInProcessResult:
-    job = defs.resolve_job_def(golden_set.name)
+    job = defs.resolve_job_def(check_golden_set.name)
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
 

@@ -44,7 +44,7 @@ def test_each_attachment_is_a_document_of_its_own_with_its_own_state(deployment:
         "2.1": ("ok", None, "text"),
     }
     assert report.checks_passed
-    assert report.documents == {"ok": 1}
+    assert (report.files, report.documents) == (1, {"ok": 3, "rejected": 1})
     assert [row["path"] for row in report.not_ok] == ["a.eml#1"]
     with deployment.postgres.connect() as conn:
         assert document_store.attachment_counts(conn) == (3, 3)

@@ -54,8 +54,8 @@ def test_a_parser_that_takes_too_much_memory_is_refused_it(by_command: Parser) -
     [
         (b"exit 3", "parser_crashed: exit code 3"),
         (b"segfault", "parser_crashed: SIGSEGV"),
-        (b"leave", "parser_crashed: SystemExit: 0"),
-        (b"fail", "parser_crashed: KeyError: 'a bug of the parser'"),
+        (b"leave", "parser_crashed: SystemExit"),
+        (b"fail", "parser_crashed: KeyError"),
     ],
 )
 def test_a_parser_that_dies_costs_only_its_document(by_command: Parser, data: bytes, reason: str) -> None:

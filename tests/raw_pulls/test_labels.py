@@ -43,7 +43,7 @@ def test_paths_are_relative_to_the_folder_of_the_manifest() -> None:
         ('{"path": "b.md", "year": 2021.5}', "expected year as a whole number"),
         ('{"path": "b.md", "year": 99999999999999999999}', "expected year as a whole number up to 9999"),
         ('{"path": "b.md", "year": -1}', "expected year as a whole number up to 9999"),
-        ('{"path": "b.md", "title": 7}', "expected title as text or null, found 7"),
+        ('{"path": "b.md", "title": 7}', "expected title as text or null, found int"),
         ('{"path": "b.md", "doc_type": []}', "expected doc_type as text or null"),
         ('{"path": "b.md", "filer_category": {}}', "expected filer_category as text or null"),
     ],

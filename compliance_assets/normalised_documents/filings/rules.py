@@ -78,7 +78,10 @@ def judged(filing: Filing, *, certain: bool) -> Filing:
     findings = tuple(broken(filing))
     doubts = list(filing.doubts)
     doubts += [f"missing_field: {name}" for name in missing(filing) if f"ambiguous_field: {name}" not in doubts]
-    doubts += [f"check_failed: {f.rule}" for f in findings if f.impossible or not certain]
+    named = {name for name in Field if f"missing_field: {name}" in doubts}
+    doubts += [
+        f"check_failed: {f.rule}" for f in findings if (f.impossible or not certain) and not named.issuperset(f.fields)
+    ]
     return replace(filing, findings=findings, doubts=tuple(dict.fromkeys(doubts)))
 
 

@@ -4,6 +4,7 @@ It finds lines, not words, and leaves out some of the spaces; its alphabet lacks
 space, words are cut at the wide gaps in the line's ink.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -49,6 +50,7 @@ class RapidOcrEngine:
     """Reads with the models of `rapidocr_onnxruntime`. One thread each: as many workers as cores are faster."""
 
     def __init__(self) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime calls home when it is loaded
         try:
             from rapidocr_onnxruntime import RapidOCR  # type: ignore[import-untyped]
 
