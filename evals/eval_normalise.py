@@ -49,7 +49,8 @@ YEARS = tuple(range(2010, 2027))
 ENGINES: tuple[EngineChoice, ...] = ("tesseract", "rapidocr")
 WORKERS = 2
 TEXT_ROUNDS = 5
-TIMED_SCANS = 24
+SCAN_ROUNDS = 3
+TIMED_SCANS = 16
 RESULTS = Path("bench_results")
 
 
@@ -79,7 +80,7 @@ def main(sets: Sequence[SetName], engines: Sequence[EngineChoice], limit: int | 
             if name == sets[0]:
                 click.echo(f"{name}: speed and memory")
                 speeds.append(_speed("text formats", texts, "none", TEXT_ROUNDS))
-                speeds += [_speed(f"scans, {engine}", scans[:TIMED_SCANS], engine, 1) for engine in available]
+                speeds += [_speed(f"scans, {engine}", scans[:TIMED_SCANS], engine, SCAN_ROUNDS) for engine in available]
     report = normalise_report.report(scored, speeds)
     click.echo(normalise_report.tables(report))
     output.mkdir(parents=True, exist_ok=True)

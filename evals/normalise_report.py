@@ -144,9 +144,9 @@ def _grouped(scored: Iterable[Scored], key: Callable[[Scored], tuple[str, ...]])
     for s in scored:
         groups.setdefault(key(s), []).append(s.score)
     names = ("set", "format", "layout")
-    return [
-        {**dict(zip(names, group, strict=False)), **_measures(members)} for group, members in sorted(groups.items())
-    ]
+    sets = list(dict.fromkeys(group[0] for group in groups))  # in the order in which they were read
+    ordered = sorted(groups.items(), key=lambda item: (sets.index(item[0][0]), item[0]))
+    return [{**dict(zip(names, group, strict=False)), **_measures(members)} for group, members in ordered]
 
 
 def _measures(members: Sequence[DocumentScore]) -> dict[str, Any]:

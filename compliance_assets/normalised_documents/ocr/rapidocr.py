@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _REMEDY = "install libgl1 and libglib2.0-0, which opencv needs, or tesseract-ocr and tesseract-ocr-por"
 # Lines are searched for in a copy of this length, which bounds time and memory; they are read in full resolution.
-_SEARCHED_LENGTH = 1280
+_SEARCHED_LENGTH = 1152
 _LEAST_CERTAINTY = 0.3
 # A gap in the ink is one between words if it is this wide, in heights of the line; between the digits of a number, where a
 # 1 stands in much white, this wide; and in either case this many times as wide as the line's usual gap between letters.
