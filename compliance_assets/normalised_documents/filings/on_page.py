@@ -16,12 +16,12 @@ from rapidfuzz.fuzz import partial_ratio
 
 from compliance_assets.normalised_documents.filings.fields import Field, Filing, Kind, LocatedField, kind_of
 from compliance_assets.normalised_documents.filings.locator_map import Place, headings_of, locator_map
-from compliance_assets.normalised_documents.filings.page_lines import Cell, Line, folded, lines_of
+from compliance_assets.normalised_documents.filings.page_lines import Cell, Line, lines_of, squeezed
 from compliance_assets.normalised_documents.filings.printed_values import after_leaders, value_at
 from compliance_assets.normalised_documents.words import Word
 
-_TITLE = folded("Declaração de Ajuste Anual")
-_YEAR_STATED = re.compile(folded("ano-calendário") + r"((?:19|20)\d\d)")
+_TITLE = squeezed("Declaração de Ajuste Anual")
+_YEAR_STATED = re.compile(squeezed("ano-calendário") + r"((?:19|20)\d\d)")
 _TITLE_WITHIN = 1_500
 _TITLE_LIKENESS = 85
 _CPF = re.compile(r"\d{3}[.,]?\d{3}[.,]?\d{3}\s?-?\s?\d{2}")
@@ -31,7 +31,7 @@ _MISREAD = 8
 _SHORT = 6
 
 # How the line begins that stands in a table without rows.
-_EMPTY_TABLE = tuple(map(folded, ("Sem informações", "Sem dependentes", "Não há", "Nenhum", "Nada a declarar")))
+_EMPTY_TABLE = tuple(map(squeezed, ("Sem informações", "Sem dependentes", "Não há", "Nenhum", "Nada a declarar")))
 _MAY_BE_ABSENT = {Field.CORRECTED_RECEIPT}
 _UNREADABLE = ""  # the value of a row that is there and cannot be read
 # What stands in a column of numbers and is none of them: enough of it is digits.
@@ -83,12 +83,12 @@ def read_filing(text: str, page_ends: tuple[int, ...], words: Callable[[], tuple
 
 def _calendar_years(form: _Form) -> set[str]:
     """Every calendar year that is printed, on any page: a second one belongs to another return in the same document."""
-    cells = (cell.folded for line in form.lines for cell in line.cells)
+    cells = (cell.squeezed for line in form.lines for cell in line.cells)
     return {year for cell in cells for year in _YEAR_STATED.findall(cell)}
 
 
 def _looks_like_a_filing(text: str) -> bool:
-    head = folded(text[:_TITLE_WITHIN])
+    head = squeezed(text[:_TITLE_WITHIN])
     titled = _TITLE in head or partial_ratio(_TITLE, head) >= _TITLE_LIKENESS
     return titled and _CPF.search(text) is not None
 
@@ -150,7 +150,7 @@ def _locate_all(form: _Form, layout: str, places: list[Place]) -> _Located:
 
 def _compared(located: LocatedField) -> str:
     """A name is the same with a space that OCR lost, or a letter that it took for a small one."""
-    return folded(located.value) if kind_of(located.field) is Kind.TEXT else located.value
+    return squeezed(located.value) if kind_of(located.field) is Kind.TEXT else located.value
 
 
 def _plainness(located: LocatedField) -> tuple[int, int]:
@@ -201,15 +201,15 @@ def _regions(form: _Form, sections: frozenset[str]) -> dict[str, tuple[_Region, 
 
 def _headings(form: _Form, section: str) -> list[tuple[int, float, str]]:
     """(line, left edge, section) of each cell that is the heading; a misread one only where it is not to be found."""
-    wanted = _folded(section)
+    wanted = _squeezed(section)
     cells = [(number, cell) for number, line in enumerate(form.lines) for cell in line.cells]
-    found = [(number, cell.box.left, section) for number, cell in cells if cell.folded == wanted]
+    found = [(number, cell.box.left, section) for number, cell in cells if cell.squeezed == wanted]
     if found or not form.recognised:
         return found
     lines = (
-        (number, line.cells[0], "".join(cell.folded for cell in line.cells)) for number, line in enumerate(form.lines)
+        (number, line.cells[0], "".join(cell.squeezed for cell in line.cells)) for number, line in enumerate(form.lines)
     )
-    parts = [*((number, cell, cell.folded) for number, cell in cells), *lines]
+    parts = [*((number, cell, cell.squeezed) for number, cell in cells), *lines]
     misread = {(number, cell.box.left) for number, cell, letters in parts if _is_misread(wanted, letters)}
     return [(number, left, section) for number, left in sorted(misread)]
 
@@ -219,7 +219,7 @@ def _headings(form: _Form, section: str) -> list[tuple[int, float, str]]:
 
 def _label_end(cell: Cell, place: Place) -> int | None:
     """Where in the text the label of a place ends, if the cell begins with it; a number may stand before it."""
-    wanted, found = _folded(place.label), cell.folded
+    wanted, found = _squeezed(place.label), cell.squeezed
     if place.place == "heading":
         at = found.find(wanted)
     else:
@@ -230,8 +230,8 @@ def _label_end(cell: Cell, place: Place) -> int | None:
 
 def _misread_end(cell: Cell, place: Place) -> int | None:
     """The same where OCR took letters for their likes, or misread one in eight."""
-    wanted, found = _alike(_folded(place.label)), _alike(cell.folded)
-    numbered = len(cell.folded) - len(cell.folded.lstrip("0123456789"))
+    wanted, found = _alike(_squeezed(place.label)), _alike(cell.squeezed)
+    numbered = len(cell.squeezed) - len(cell.squeezed.lstrip("0123456789"))
     starts = range(len(found)) if place.place == "heading" else (0, numbered)
     for start in starts:
         if len(wanted) >= _SHORT and found.startswith(wanted, start):
@@ -263,8 +263,8 @@ def _digits(text: str) -> str:
 
 
 @cache
-def _folded(label: str) -> str:
-    return folded(label)
+def _squeezed(label: str) -> str:
+    return squeezed(label)
 
 
 # --- values ---
@@ -294,7 +294,7 @@ def _right(
 
 def _amounts_behind(form: _Form, cells: tuple[Cell, ...], index: int) -> int:
     """How many amounts follow the cell without another text between."""
-    behind = takewhile(lambda cell: _is_amount(form, cell), (cell for cell in cells[index + 1 :] if cell.folded))
+    behind = takewhile(lambda cell: _is_amount(form, cell), (cell for cell in cells[index + 1 :] if cell.squeezed))
     return sum(1 for _ in behind)
 
 
@@ -314,7 +314,7 @@ def _is_amount(form: _Form, cell: Cell) -> bool:
 
 def _may_be_dirt(form: _Form, cell: Cell) -> bool:
     """A leader that stands alone, or a speck that OCR took for a letter."""
-    return not cell.folded or (form.recognised and len(cell.folded) == 1)
+    return not cell.squeezed or (form.recognised and len(cell.squeezed) == 1)
 
 
 def _only(found: LocatedField | None) -> tuple[LocatedField, ...] | None:
@@ -354,7 +354,7 @@ def _rows(
 def _no_rows(form: _Form, region: _Region, place: Place) -> Iterator[tuple[LocatedField, ...]]:
     """A table that says that it is empty."""
     for _, _, cell in region.cells(form.lines):
-        if cell.folded.startswith(_EMPTY_TABLE):
+        if cell.squeezed.startswith(_EMPTY_TABLE):
             certainty = min(word.certainty for word in cell.words)
             counted = LocatedField(place.field, "0", cell.start, cell.end, certainty=certainty)
             yield (counted,) if place.place == "rows" else ()
@@ -388,7 +388,7 @@ def _column_values(form: _Form, region: _Region, number: int, index: int, name: 
         values = [found for cell in under if (found := _read_value(form, cell, cell.start, name))]
         if values:
             yield values[0]
-        elif len(line.cells) >= _ROW_CELLS or any(len(_digits(cell.folded)) >= _ID_DIGITS for cell in under):
+        elif len(line.cells) >= _ROW_CELLS or any(len(_digits(cell.squeezed)) >= _ID_DIGITS for cell in under):
             yield LocatedField(name, _UNREADABLE, line.cells[0].start, line.cells[-1].end)
 
 

@@ -1,6 +1,6 @@
 """Words on a page as lines of cells: what stands together is a cell, what stands at one height is a line.
 
-Labels are looked up in the folded characters of a cell (lower case, no diacritics, letters and digits alone), so that neither
+Labels are looked up in the squeezed characters of a cell (lower case, no diacritics, letters and digits alone), so that neither
 a dotted leader nor a space that OCR dropped hides one.
 """
 
@@ -19,11 +19,11 @@ _SAME_LINE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Words that stand together. `folded[i]` stands at `offsets[i]` of the document's text."""
+    """Words that stand together. `squeezed[i]` stands at `offsets[i]` of the document's text."""
 
     words: tuple[Word, ...]
     box: Box
-    folded: str
+    squeezed: str
     offsets: tuple[int, ...]
 
     @property
@@ -68,9 +68,9 @@ def lines_of(text: str, words: Sequence[Word]) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def folded(text: str) -> str:
+def squeezed(text: str) -> str:
     """Letters and digits alone, in lower case and without diacritics."""
-    return "".join(map(_folded_character, text))
+    return "".join(map(_squeezed_character, text))
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -117,7 +117,7 @@ def _cell(text: str, words: list[Word]) -> Cell:
         (character, offset)
         for word in words
         for offset in range(word.start, word.end)
-        for character in _folded_character(text[offset])
+        for character in _squeezed_character(text[offset])
     ]
     return Cell(
         tuple(words), union([w.box for w in words]), "".join(c for c, _ in pairs), tuple(offset for _, offset in pairs)
@@ -125,5 +125,5 @@ def _cell(text: str, words: list[Word]) -> Cell:
 
 
 @cache
-def _folded_character(character: str) -> str:
+def _squeezed_character(character: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", character.casefold()) if c.isalnum() and c.isascii())

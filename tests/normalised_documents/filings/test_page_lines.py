@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compliance_assets.normalised_documents.filings.page_lines import folded, lines_of
+from compliance_assets.normalised_documents.filings.page_lines import lines_of, squeezed
 from compliance_assets.normalised_documents.words import Box, Word
 from tests.normalised_documents.filings.printed import page
 
@@ -40,7 +40,7 @@ def test_folding_leaves_letters_and_digits_and_says_where_they_stand() -> None:
     text, words = page("Dedução: 1.234,56")
     (line,) = lines_of(text, words)
 
-    assert line.cells[0].folded == folded("Dedução: 1.234,56") == "deducao123456"
+    assert line.cells[0].squeezed == squeezed("Dedução: 1.234,56") == "deducao123456"
     assert [text[i] for i in line.cells[0].offsets] == list("Dedução123456")
 
 
