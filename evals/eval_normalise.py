@@ -147,8 +147,6 @@ def _scored(set_name: SetName, filing: Written, result: ParseResult[str], engine
         layout=row["layout"] or envelope.metadata.layout or "none",
         document=row["id"],
         engine=envelope.metadata.ocr_engine,
-        anomalous=bool(row["anomalies"]),
-        findings=envelope.metadata.findings,
         score=made,
     )
 

@@ -15,15 +15,13 @@ from evals.field_scores import DocumentScore, catches, total
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One document of a set, as one engine (or none) read it. `findings` are the rules that its values break."""
+    """One document of a set, as one engine (or none) read it."""
 
     set_name: str
     format: str
     layout: str
     document: str
     engine: str | None
-    anomalous: bool
-    findings: tuple[str, ...]
     score: DocumentScore
 
 

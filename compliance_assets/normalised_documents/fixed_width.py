@@ -62,11 +62,6 @@ class _Line:
     start: int
 
 
-def recognises(head: bytes) -> bool:
-    """Whether the first bytes of a file are the header of a return."""
-    return _HEADER_START.match(head[:16].decode("latin-1")) is not None
-
-
 def parse(data: bytes) -> Outcome:
     """The lines of the file as they are, in one page, and the fields that the layout of their year locates."""
     if len(data) > MAX_CHARACTERS:

@@ -19,9 +19,6 @@ NORMALISER = "parse"
 Parser = Callable[[bytes], Outcome]
 Reader = Callable[[bytes, OcrSettings], Outcome]
 
-_OPENXML = "application/vnd.openxmlformats-officedocument"
-_OPENDOCUMENT = "application/vnd.oasis.opendocument"
-
 # What a person wrote freely has to be understood, not only read.
 _FREE_TEXT = frozenset({mail.MEDIA_TYPE})
 
@@ -34,32 +31,17 @@ def _text(parser: Parser) -> Reader:
 
 _READERS: Mapping[str, tuple[DocumentFormat, Reader]] = {
     "application/pdf": ("pdf", partial(pdf.parse, read_filing=on_page.read_filing)),
-    **{
-        f"image/{kind}": ("scan", partial(image.parse, read_filing=on_page.read_filing))
-        for kind in ("png", "jpeg", "tiff", "gif", "bmp", "webp")
-    },
+    **{media_type: ("scan", partial(image.parse, read_filing=on_page.read_filing)) for media_type in image.MEDIA_TYPES},
     "application/xml": ("xml", _text(xml.parse)),
-    "application/x-irpf-dec": ("fixed_width", _text(fixed_width.parse)),
-    "message/rfc822": ("email", _text(partial(mail.parse, read_filing=in_mail.read_filing))),
-    f"{_OPENXML}.wordprocessingml.document": ("office", _text(word.parse)),
-    f"{_OPENXML}.spreadsheetml.sheet": ("office", _text(workbook.parse)),
-    f"{_OPENXML}.presentationml.presentation": ("office", _text(slides.parse)),
+    fixed_width.MEDIA_TYPE: ("fixed_width", _text(fixed_width.parse)),
+    mail.MEDIA_TYPE: ("email", _text(partial(mail.parse, read_filing=in_mail.read_filing))),
+    word.MEDIA_TYPE: ("office", _text(word.parse)),
+    workbook.MEDIA_TYPE: ("office", _text(workbook.parse)),
+    slides.MEDIA_TYPE: ("office", _text(slides.parse)),
     "application/rtf": ("office", _text(rich_text.parse)),
-    **{
-        f"{_OPENDOCUMENT}.{kind}": ("office", _text(opendocument.parse))
-        for kind in ("text", "text-template", "spreadsheet", "spreadsheet-template", "presentation")
-    },
-    f"{_OPENDOCUMENT}.text-flat-xml": ("office", _text(opendocument.parse_flat)),
-    **{
-        media_type: ("office", _text(legacy.parse))
-        for media_type in (
-            "application/x-ole-storage",
-            "application/msword",
-            "application/vnd.ms-excel",
-            "application/vnd.ms-powerpoint",
-            "application/vnd.ms-outlook",
-        )
-    },
+    **{media_type: ("office", _text(opendocument.parse)) for media_type in opendocument.MEDIA_TYPES},
+    opendocument.FLAT_MEDIA_TYPE: ("office", _text(opendocument.parse_flat)),
+    **{media_type: ("office", _text(legacy.parse)) for media_type in legacy.MEDIA_TYPES},
     "text/html": ("html", _text(html.parse)),
     "text/plain": ("text", _text(plain_text.parse)),
     "text/markdown": ("text", _text(plain_text.parse)),

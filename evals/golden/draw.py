@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
-from compliance_assets.normalised_documents.filings.fields import Field
+from compliance_assets.normalised_documents.filings.fields import DEDUCTIONS, Field
 from compliance_assets.normalised_documents.filings.law import Law, cents, law_of
 from evals.golden import people
 from evals.golden.declaration import Category, Declaration, Dependant, Payer, Payment, ReturnType
@@ -22,15 +22,6 @@ PRIVATE_PENSION_CODE = "36"
 # Income of the year in BRL, and how often it is drawn: the first lies about the limit of who owes nothing.
 _INCOMES = ((18_000, 30_000, 12), (30_000, 60_000, 30), (60_000, 150_000, 38), (150_000, 600_000, 20))
 _RELATIONS = (("11", 25, 70), ("21", 0, 20), ("21", 0, 20), ("22", 21, 24), ("31", 55, 90))
-_DEDUCTIONS = (
-    Field.OFFICIAL_PENSION,
-    Field.PRIVATE_PENSION,
-    Field.DEPENDANTS_DEDUCTION,
-    Field.EDUCATION,
-    Field.MEDICAL,
-    Field.ALIMONY,
-    Field.CASH_BOOK,
-)
 
 
 def draw_return(
@@ -100,7 +91,7 @@ def totals(
 def closed(stated: dict[Field, Decimal], law: Law) -> dict[Field, Decimal]:
     """The totals with those that follow from others worked out anew: deductions, base, tax due, balance."""
     completa = Field.SIMPLIFIED_DISCOUNT not in stated
-    deducted = sum((stated[name] for name in _DEDUCTIONS), ZERO) if completa else stated[Field.SIMPLIFIED_DISCOUNT]
+    deducted = sum((stated[name] for name in DEDUCTIONS), ZERO) if completa else stated[Field.SIMPLIFIED_DISCOUNT]
     base = max(stated[Field.TAXABLE_INCOME] - deducted, ZERO)
     total = {Field.TOTAL_DEDUCTIONS: deducted} if completa else {}
     return balanced({**stated, **total, Field.TAX_BASE: base, Field.TAX_DUE: law.tax_due(base)})

@@ -30,7 +30,7 @@ def one_field_missing(state: State = "ok", *reasons: str) -> DocumentScore:
 
 
 def scored(made: DocumentScore, kind: str = "xml", *, name: str = "golden", engine: str | None = None) -> Scored:
-    return Scored(name, kind, f"{kind}-2019", "golden-007", engine, anomalous=False, findings=(), score=made)
+    return Scored(name, kind, f"{kind}-2019", "golden-007", engine, score=made)
 
 
 @pytest.fixture(scope="module")

@@ -131,12 +131,6 @@ def test_each_year_is_read_by_the_layout_of_its_years(calendar_year: int) -> Non
     assert all(row.first_year <= calendar_year <= row.last_year for row in rows)
 
 
-def test_a_header_is_recognised_by_its_content_alone() -> None:
-    assert fixed_width.recognises(file_of()[:64])
-    assert not fixed_width.recognises(b"IRPF 2020 is a tax")
-    assert not fixed_width.recognises(b"IRPF    ")
-
-
 # --- what waits for a person ---
 
 

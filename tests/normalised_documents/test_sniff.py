@@ -39,6 +39,8 @@ def zip_of(*names: str, first: tuple[str, str] | None = None) -> bytes:
         (OLE + "PowerPoint Document".encode("utf-16-le"), "application/vnd.ms-powerpoint"),
         (OLE + "EncryptedPackage WordDocument".encode("utf-16-le"), "application/x-ole-storage"),
         (b"IRPF    20242023", "application/x-irpf-dec"),
+        (b"IRPF 2020 is a tax", "text/plain"),
+        (b"IRPF    ", "text/plain"),
         (b"IRPF    what is it?", "text/plain"),
         (b"<?xml version='1.0'?><office:document office:mimetype='x'/>", f"{OPENDOCUMENT}.text-flat-xml"),
         (b"{\\rtf1\\ansi}", "application/rtf"),

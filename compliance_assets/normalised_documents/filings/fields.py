@@ -62,6 +62,16 @@ _KINDS = {
     Field.PAYER_ID: Kind.CPF_OR_CNPJ,
 }
 
+# What a completa takes off the taxable income.
+DEDUCTIONS = (
+    Field.OFFICIAL_PENSION,
+    Field.PRIVATE_PENSION,
+    Field.DEPENDANTS_DEDUCTION,
+    Field.EDUCATION,
+    Field.MEDICAL,
+    Field.ALIMONY,
+    Field.CASH_BOOK,
+)
 REPEATED = frozenset({Field.DEPENDANT_ID, Field.PAYER_ID})
 
 

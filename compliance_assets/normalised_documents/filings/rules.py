@@ -11,22 +11,13 @@ from functools import cached_property
 from typing import Literal
 
 from compliance_assets.contracts.errors import InvalidInput
-from compliance_assets.normalised_documents.filings.fields import Field, Filing, Finding
+from compliance_assets.normalised_documents.filings.fields import DEDUCTIONS, Field, Filing, Finding
 from compliance_assets.normalised_documents.filings.law import Law, known_years, law_of
 from compliance_assets.normalised_documents.filings.locator_map import layout_states
 from compliance_assets.normalised_documents.filings.values import is_valid_taxpayer_id, money
 
 _CENT = Decimal("0.01")
 
-_DEDUCTIONS = (
-    Field.OFFICIAL_PENSION,
-    Field.PRIVATE_PENSION,
-    Field.DEPENDANTS_DEDUCTION,
-    Field.EDUCATION,
-    Field.MEDICAL,
-    Field.ALIMONY,
-    Field.CASH_BOOK,
-)
 _ALWAYS = (
     Field.TAXPAYER_ID,
     Field.NAME,
@@ -200,7 +191,7 @@ def _simplified_discount(stated: Stated) -> tuple[Field, ...] | None:
 
 
 def _deductions_add_up(stated: Stated) -> tuple[Field, ...] | None:
-    parts = [name for name in _DEDUCTIONS if stated.has(name)]
+    parts = [name for name in DEDUCTIONS if stated.has(name)]
     if not parts or not stated.has(Field.TOTAL_DEDUCTIONS):
         return None
     closes = sum(stated.amounts[name] for name in parts) == stated.amounts[Field.TOTAL_DEDUCTIONS]
@@ -223,7 +214,7 @@ def _taken_off(stated: Stated) -> tuple[Field, ...]:
         return (Field.SIMPLIFIED_DISCOUNT,) if stated.has(Field.SIMPLIFIED_DISCOUNT) else ()
     if category == "completa" and stated.has(Field.TOTAL_DEDUCTIONS):
         return (Field.TOTAL_DEDUCTIONS,)
-    return tuple(name for name in _DEDUCTIONS if stated.has(name)) if category == "completa" else ()
+    return tuple(name for name in DEDUCTIONS if stated.has(name)) if category == "completa" else ()
 
 
 def _tax_by_another_years_table(stated: Stated) -> tuple[Field, ...] | None:

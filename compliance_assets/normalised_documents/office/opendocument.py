@@ -23,7 +23,10 @@ from compliance_assets.normalised_documents.parsed import MAX_CHARACTERS, Outcom
 from compliance_assets.normalised_documents.sniff import media_type_of
 
 _KIND = "application/vnd.oasis.opendocument"
-MEDIA_TYPES = tuple(f"{_KIND}.{kind}" for kind in ("text", "spreadsheet", "presentation", "graphics"))
+MEDIA_TYPES = tuple(
+    f"{_KIND}.{kind}"
+    for kind in ("text", "text-template", "spreadsheet", "spreadsheet-template", "presentation", "graphics")
+)
 FLAT_MEDIA_TYPE = f"{_KIND}.text-flat-xml"
 NORMALISER = "office.opendocument"
 

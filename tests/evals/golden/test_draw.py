@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.br import cnpj, cpf
 
-from compliance_assets.normalised_documents.filings.fields import Field
+from compliance_assets.normalised_documents.filings.fields import DEDUCTIONS, Field
 from compliance_assets.normalised_documents.filings.law import known_years, law_of
 from evals.golden import people
 from evals.golden.anomalies import draw_declaration
@@ -16,15 +16,6 @@ from evals.golden.declaration import Anomaly, Category, Declaration, ReturnType
 
 CATEGORIES = st.sampled_from(("completa", "simplificada"))
 RETURN_TYPES = st.sampled_from(("original", "retificadora"))
-DEDUCTIONS = (
-    Field.OFFICIAL_PENSION,
-    Field.PRIVATE_PENSION,
-    Field.DEPENDANTS_DEDUCTION,
-    Field.EDUCATION,
-    Field.MEDICAL,
-    Field.ALIMONY,
-    Field.CASH_BOOK,
-)
 
 
 @given(st.integers(0, 2**32), st.sampled_from(known_years()), CATEGORIES, RETURN_TYPES)
