@@ -1,7 +1,9 @@
 """Release: everything a decision was made with. Its id is the digest of the manifest."""
 
+from functools import lru_cache
+
 from compliance_assets.contracts.base import Contract, Sha256
-from compliance_assets.contracts.canonical import digest_of
+from compliance_assets.contracts.canonical import Canonical
 
 
 class Release(Contract):
@@ -18,6 +20,16 @@ class Release(Contract):
     code_version: str
 
     @property
+    def canonical(self) -> Canonical:
+        """The canonical JSON of the manifest."""
+        return _canonical(self)
+
+    @property
     def release_id(self) -> str:
         """SHA-256 of the canonical JSON of the manifest."""
-        return digest_of(self.model_dump(mode="json"))
+        return self.canonical.sha256
+
+
+@lru_cache(maxsize=64)  # every decision of a release asks for it
+def _canonical(release: Release) -> Canonical:
+    return Canonical.of(release.model_dump(mode="json"))

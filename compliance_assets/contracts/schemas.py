@@ -11,6 +11,7 @@ from compliance_assets.contracts.chunk import Chunk
 from compliance_assets.contracts.envelope import Envelope
 from compliance_assets.contracts.hit import Hit
 from compliance_assets.contracts.ledger_entry import LedgerEntry
+from compliance_assets.contracts.ledger_record import LedgerRecord
 from compliance_assets.contracts.release import Release
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
 
@@ -23,6 +24,7 @@ PUBLISHED: dict[str, type[Contract]] = {
     "hit": Hit,
     "response_envelope": ResponseEnvelope,
     "ledger_entry": LedgerEntry,
+    "ledger_record": LedgerRecord,
     "release": Release,
 }
 

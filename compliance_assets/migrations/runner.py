@@ -15,9 +15,14 @@ MIGRATION_LOCK = 7_202_411  # an advisory lock: several processes may start on a
 
 def run_sql(connection: "Connection", version_file: str) -> None:
     """Run the SQL file beside a version's Python file, as written: several statements, no parameters."""
+    driver_connection(connection).execute(Path(version_file).with_suffix(".sql").read_bytes())
+
+
+def driver_connection(connection: "Connection") -> psycopg.Connection:
+    """The psycopg connection under SQLAlchemy's, for what SQL alone cannot carry over."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    driver.execute(Path(version_file).with_suffix(".sql").read_bytes())
+    return driver
 
 
 def newest_version() -> str:

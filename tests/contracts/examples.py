@@ -113,6 +113,7 @@ def response_envelope() -> dict[str, Any]:
 def ledger_entry() -> dict[str, Any]:
     """The first link of a chain."""
     return {
+        "schema_version": "2",
         "seq": 1,
         "organization_id": "00000000-0000-4000-8000-000000000001",
         "year": 2021,
@@ -120,10 +121,27 @@ def ledger_entry() -> dict[str, Any]:
         "occurred_at": "2026-01-02T03:04:05.000006Z",
         "actor": "compliance",
         "subject_id": "rsp_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "key_id": "k1",
         "body": "{}",
         "body_sha256": DIGEST,
+        "sealed": "AQID",
+        "content_sha256": DIGEST,
+        "content_commitment": DIGEST,
         "prev_hash": "0" * 64,
         "entry_hash": DIGEST,
+    }
+
+
+def ledger_record() -> dict[str, Any]:
+    """That link, exported."""
+    return {
+        "schema_version": "1",
+        "entry": {**ledger_entry(), "body": {}},
+        "leaf_index": 0,
+        "leaf_hash": DIGEST,
+        "content_state": "sealed",
+        "content": None,
+        "salt": None,
     }
 
 
@@ -148,5 +166,6 @@ EXAMPLES = {
     "hit": hit(),
     "response_envelope": response_envelope(),
     "ledger_entry": ledger_entry(),
+    "ledger_record": ledger_record(),
     "release": release(),
 }

@@ -19,7 +19,9 @@ FIELDS = {
     "hit": "rank chunk_id doc_id doc_title page char_range embedding_score lexical_score score method",
     "response_envelope": "response_id workload model prompt_hash retrieved_chunks response_segments decision confidence"
     " citations approver approved_at",
-    "ledger_entry": "seq organization_id year kind occurred_at actor subject_id body body_sha256 prev_hash entry_hash",
+    "ledger_entry": "schema_version seq organization_id year kind occurred_at actor subject_id key_id body body_sha256 sealed"
+    " content_sha256 content_commitment prev_hash entry_hash",
+    "ledger_record": "schema_version entry leaf_index leaf_hash content_state content salt",
     "release": "prompt_version threshold_version router_map policy_bundle chunker embedder_digest index_parameters"
     " golden_set code_version",
 }
