@@ -22,7 +22,7 @@ QUESTIONS = (
 
 @pytest.fixture
 def filled(deployment: Deployment) -> Deployment:
-    """Three decisions of 2021: entries 1, 2 and 3."""
+    """The index of 2021 put in place and three decisions over it: entries 1, then 2, 3 and 4."""
     corpus = SmallCorpus(deployment)
     corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
     corpus.build(2021)
@@ -34,8 +34,9 @@ def filled(deployment: Deployment) -> Deployment:
 
 
 def verify(deployment: Deployment) -> Verification:
+    published = deployment.checkpoint_log.notes(deployment.postgres.organization_id)
     with deployment.postgres.connect() as conn:
-        return verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
+        return verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id, published)
 
 
 @contextmanager

@@ -3,21 +3,22 @@ from pathlib import Path
 import pytest
 
 from compliance_assets import commands
+from compliance_assets.audit_ledger.checkpoints import checkpoint_ledger
 from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from resources.keyring import Keyring
 from tests.audit_ledger.conftest import as_superuser_without_trigger, verify
 
-#: Edits of entry 2; each is found there.
+#: Edits of entry 3, the second decision; each is found there.
 EDITS = {
     "actor": "actor = 'somebody else'",
     "kind": "kind = 'note'",
     "subject": "subject_id = 'rsp_other'",
     "time": "occurred_at = '1999-01-01T00:00:00.000000Z'",
     "moved to another year": "year = 2022",
-    "body with a number that no JSON reader holds": "body = replace(body, '2021', '9007199254740993')",
-    "body": "body = replace(body, 'reserve', 'deficit')",
+    "body with a number that no JSON reader holds": """body = replace(body, '"hits":', '"hits":900719925474099')""",
+    "body": "body = replace(body, 'ddq.draft_response', 'ddq.final_response')",
     "body with a character that jsonb refuses": r"""body = '{"a":"\u0000"}'""",
     "body and its digest": "body = '{}', body_sha256 = encode(sha256('{}'), 'hex')",
     "digest": "body_sha256 = repeat('0', 64)",
@@ -25,16 +26,22 @@ EDITS = {
     "hash": "entry_hash = repeat('0', 64)",
     "hash that is none": "entry_hash = 'é'",
     "empty digest": "body_sha256 = ''",
+    "one byte of the sealed content": "sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1)",
+    "sealed content and its digest": "sealed = '\\x00', content_sha256 = encode(sha256('\\x00'), 'hex')",
+    "sealed content taken away": "sealed = NULL, content_sha256 = NULL, content_commitment = NULL",
+    "commitment": "content_commitment = repeat('0', 64)",
+    "key": "key_id = 'k2'",
+    "schema version": "schema_version = '1'",
+    "schema version that is none": "schema_version = '3'",
 }
-#: Edits of the decision that entry 2 records.
+#: Edits of the decision that entry 3 records.
 DECISION_EDITS = {
-    "envelope": "envelope = replace(envelope, 'ten percent', 'one percent')",
     "outcome": "outcome = 'review'",
     "reason": "reason = 'because'",
     "confidence": "confidence = 0.99",
     "release": "release_id = repeat('0', 64)",
     "index version": "index_version = 'ix_other'",
-    "idempotency key": "idempotency_key = 'idem_other'",
+    "workload": "workload = 'soa.draft'",
 }
 
 
@@ -62,36 +69,37 @@ def test_the_ledger_of_the_real_jobs_is_verified(deployment: Deployment, source:
 
     assert report["verified"] is True
     assert report["checks_passed"] is True
-    assert (result.verified, result.entries, result.findings, result.unmatched_decisions) == (True, 2, (), ())
+    assert (result.verified, result.findings, result.unmatched_decisions) == (True, (), ())
+    assert result.entries == 5, "two decisions, two indexes put in place, the key that signs"
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_entry_is_named(filled: Deployment, edit: str) -> None:
     with as_superuser_without_trigger(filled) as owner:
         done = owner.execute(
-            f"UPDATE compliance.ledger_entries SET {EDITS[edit]} WHERE organization_id = %s AND seq = 2",
+            f"UPDATE compliance.ledger_entries SET {EDITS[edit]} WHERE organization_id = %s AND seq = 3",
             [filled.postgres.organization_id],
         )
         assert done.rowcount == 1
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 2
+    assert result.findings[0].seq == 3
 
 
 def test_a_renumbered_entry_is_named(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
         owner.execute(
-            "UPDATE compliance.ledger_entries SET seq = 9007199254740993 WHERE organization_id = %s AND seq = 2",
+            "UPDATE compliance.ledger_entries SET seq = 9007199254740993 WHERE organization_id = %s AND seq = 3",
             [filled.postgres.organization_id],
         )
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 3  # where 2 should stand
+    assert result.findings[0].seq == 4  # where 3 should stand
 
 
-@pytest.mark.parametrize(("seq", "named"), [(1, 2), (2, 3), (3, 3)])
+@pytest.mark.parametrize(("seq", "named"), [(2, 3), (3, 4), (4, 4)])
 def test_a_deleted_entry_is_named_by_the_gap_and_by_its_decision(filled: Deployment, seq: int, named: int) -> None:
     subject = subject_of(filled, seq)
     with as_superuser_without_trigger(filled) as owner:
@@ -107,14 +115,8 @@ def test_a_deleted_entry_is_named_by_the_gap_and_by_its_decision(filled: Deploym
 
 
 def test_a_tail_cut_together_with_its_head_leaves_decisions_that_nothing_records(filled: Deployment) -> None:
-    subject, organization = subject_of(filled, 3), filled.postgres.organization_id
-    with as_superuser_without_trigger(filled) as owner:
-        owner.execute("DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq = 3", [organization])
-        owner.execute(
-            "UPDATE compliance.ledger_heads SET seq = 2, entry_hash = (SELECT entry_hash FROM compliance.ledger_entries"
-            " WHERE organization_id = %s AND seq = 2) WHERE organization_id = %s",
-            [organization, organization],
-        )
+    subject = subject_of(filled, 4)
+    cut_tail(filled)
     result = verify(filled)
 
     assert not result.verified
@@ -122,28 +124,45 @@ def test_a_tail_cut_together_with_its_head_leaves_decisions_that_nothing_records
     assert result.unmatched_decisions == (subject,)
 
 
+def test_a_tail_cut_with_all_that_names_it_is_found_by_the_published_checkpoint(filled: Deployment) -> None:
+    subject = subject_of(filled, 4)
+    signed = checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
+    assert signed is not None
+    assert signed.size == 5  # the key that signs is named by an entry
+    assert verify(filled).verified
+    cut_tail(filled)
+    with filled.postgres.connect_as_owner() as owner:
+        owner.execute("DELETE FROM compliance.decisions WHERE response_id = %s", [subject])
+    result = verify(filled)
+
+    assert [(f.seq, f.expected, f.found) for f in result.findings if "shorter" in f.problem] == [
+        (4, "5 entries", "3 entries")
+    ]
+
+
 def test_an_inserted_entry_is_named(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
         owner.execute(
-            "INSERT INTO compliance.ledger_entries SELECT organization_id, 4, year, kind, occurred_at, actor,"
-            " 'rsp_forged', body, body_sha256, entry_hash, repeat('a', 64) FROM compliance.ledger_entries"
-            " WHERE organization_id = %s AND seq = 3",
+            "INSERT INTO compliance.ledger_entries (organization_id, seq, year, kind, occurred_at, actor, subject_id, body,"
+            " body_sha256, prev_hash, entry_hash, schema_version, key_id)"
+            " SELECT organization_id, 5, year, kind, occurred_at, actor, 'rsp_forged', body, body_sha256, entry_hash,"
+            " repeat('a', 64), schema_version, key_id FROM compliance.ledger_entries WHERE organization_id = %s AND seq = 4",
             [filled.postgres.organization_id],
         )
         owner.execute(
-            "UPDATE compliance.ledger_heads SET seq = 4, entry_hash = repeat('a', 64) WHERE organization_id = %s",
+            "UPDATE compliance.ledger_heads SET seq = 5, entry_hash = repeat('a', 64) WHERE organization_id = %s",
             [filled.postgres.organization_id],
         )
     result = verify(filled)
 
     assert not result.verified
-    assert [f.seq for f in result.findings] == [4]
+    assert [f.seq for f in result.findings] == [5]
     assert result.unmatched_decisions == ("rsp_forged",)
 
 
 def test_two_entries_that_changed_places_are_named(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
-        for old, new in ((2, 99), (3, 2), (99, 3)):
+        for old, new in ((3, 99), (4, 3), (99, 4)):
             owner.execute(
                 "UPDATE compliance.ledger_entries SET seq = %s WHERE organization_id = %s AND seq = %s",
                 [new, filled.postgres.organization_id, old],
@@ -151,12 +170,12 @@ def test_two_entries_that_changed_places_are_named(filled: Deployment) -> None:
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 2
+    assert result.findings[0].seq == 3
 
 
 @pytest.mark.parametrize("edit", DECISION_EDITS)
 def test_a_decision_that_no_longer_says_what_its_entry_says_is_named(filled: Deployment, edit: str) -> None:
-    subject = subject_of(filled, 2)
+    subject = subject_of(filled, 3)
     with filled.postgres.connect_as_owner() as owner:
         done = owner.execute(
             f"UPDATE compliance.decisions SET {DECISION_EDITS[edit]} WHERE organization_id = %s AND response_id = %s",
@@ -171,7 +190,7 @@ def test_a_decision_that_no_longer_says_what_its_entry_says_is_named(filled: Dep
 
 
 def test_a_decision_that_was_deleted_is_named(filled: Deployment) -> None:
-    subject = subject_of(filled, 1)
+    subject = subject_of(filled, 2)
     with filled.postgres.connect_as_owner() as owner:
         owner.execute(
             "DELETE FROM compliance.decisions WHERE organization_id = %s AND response_id = %s",
@@ -187,7 +206,7 @@ def test_the_head_is_part_of_the_proof(filled: Deployment) -> None:
     result = verify(filled)
 
     assert not result.verified
-    assert [(f.seq, f.problem) for f in result.findings] == [(3, "the head names another entry")]
+    assert [(f.seq, f.problem) for f in result.findings] == [(4, "the head names another entry")]
 
 
 def test_with_another_master_key_nothing_is_verified(filled: Deployment) -> None:
@@ -195,7 +214,7 @@ def test_with_another_master_key_nothing_is_verified(filled: Deployment) -> None
     result = verify(filled)
 
     assert not result.verified
-    assert [f.seq for f in result.findings] == [1, 2, 3]
+    assert [f.seq for f in result.findings] == [1, 2, 3, 4]
 
 
 def test_without_the_master_key_the_remedy_is_named_and_no_new_key_is_made(filled: Deployment) -> None:
@@ -207,3 +226,15 @@ def test_without_the_master_key_the_remedy_is_named_and_no_new_key_is_made(fille
     with pytest.raises(DependencyUnavailable, match="backup"):
         verify(again)
     assert not key_file.exists()
+
+
+def cut_tail(deployment: Deployment) -> None:
+    """Everything behind entry 3, the head moved back to it."""
+    organization = deployment.postgres.organization_id
+    with as_superuser_without_trigger(deployment) as owner:
+        owner.execute("DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq > 3", [organization])
+        owner.execute(
+            "UPDATE compliance.ledger_heads SET seq = 3, entry_hash = (SELECT entry_hash FROM compliance.ledger_entries"
+            " WHERE organization_id = %s AND seq = 3) WHERE organization_id = %s",
+            [organization, organization],
+        )
