@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from compliance_assets.chunks import store as chunk_store
 from compliance_assets.chunks.chunker import DocumentText, chunker_for
 from compliance_assets.contracts.canonical import content_id, sha256_hex
+from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.deployment import Deployment
 from compliance_assets.embeddings import store as embedding_store
 from compliance_assets.raw_pulls import store as pull_store
@@ -45,6 +46,7 @@ class SmallCorpus:
     def add(self, year: int, text: str, category: str | None = None, *, embed: bool = True) -> str:
         """Returns the document's id."""
         digest = sha256_hex(text)
+        self.deployment.objects.put(text.encode())
         doc_id = content_id("doc", year, text, category or "")
         with self.deployment.postgres.connect() as conn:
             pull_store.register_source(conn, SOURCE, "file:///small")
@@ -56,8 +58,8 @@ class SmallCorpus:
             )
             conn.execute(
                 "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year,"
-                " filer_category, title, state, raw_text, raw_pages, metadata, normaliser_version)"
-                " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, 'ok', %s, %s, '{}', '1')",
+                " filer_category, title, state, raw_text, raw_pages, metadata, normaliser_version, text_sha256, data_subjects)"
+                " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, 'ok', %s, %s, '{}', '1', %s, %s)",
                 [
                     doc_id,
                     f"pull_{doc_id}",
@@ -67,6 +69,8 @@ class SmallCorpus:
                     f"{category} {year}",
                     text,
                     Jsonb([{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}]),
+                    digest,
+                    list(data_subjects_in(text)),
                 ],
             )
             document = DocumentText(doc_id, year, category, text, (len(text),))
@@ -92,4 +96,6 @@ class SmallCorpus:
     def build(self, year: int, *, rebuild: bool = False) -> BuildReport:
         """Build the year's index."""
         deployment = self.deployment
-        return build_year(deployment.postgres, deployment.embedder, self.chunker.version, year, rebuild=rebuild)
+        return build_year(
+            deployment.postgres, deployment.keyring, deployment.embedder, self.chunker.version, year, rebuild=rebuild
+        )

@@ -7,7 +7,8 @@ from typing import Literal
 
 from ulid import ULID
 
-from compliance_assets.contracts.canonical import canonical_json, content_id, digest_of, sha256_hex
+from compliance_assets.contracts.canonical import Canonical, content_id, sha256_hex
+from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.contracts.release import Release
 from compliance_assets.contracts.response_envelope import Citation, ResponseEnvelope, ResponseSegment, RetrievedChunk
 from compliance_assets.contracts.text import storable
@@ -19,9 +20,10 @@ from compliance_assets.model_decisions.prompt import Prompt, render
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.year_index.retrieved import Retrieved
+from resources.clock import rfc3339
 from resources.providers import Completion, Provider
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 Outcome = Literal["decided", "review"]
 
 
@@ -42,11 +44,8 @@ class Decision:
     release: Release
     index_version: str
     decided_at: datetime
-
-    @property
-    def envelope_json(self) -> str:
-        """Canonical JSON of the envelope, the bytes whose digest the ledger holds."""
-        return canonical_json(self.envelope.model_dump(mode="json")).decode()
+    salt: bytes
+    query_vector: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,18 @@ class _Verdict:
     citations: tuple[Citation, ...] = ()
     cited_chunk_ids: tuple[str, ...] = ()
     confidence: Confidence = confidence_module.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """A document that a decision rests on, as the ledger pins it. `data_subjects` are the persons it states."""
+
+    doc_id: str
+    year: int | None
+    title: str
+    text_sha256: str
+    object_sha256: str
+    data_subjects: tuple[str, ...] = ()
 
 
 def idempotency_key(item: WorkItem, release: Release, index_version: str) -> str:
@@ -73,8 +84,13 @@ def decide(
     release: Release,
     index_version: str,
     now: datetime,
+    salt: bytes,
+    query_vector: str,
 ) -> Decision:
     """Decide one item over what was retrieved for it. What cannot be decided goes to review with its reason.
+
+    `salt` is random and kept with the sealed content: the response id is derived from it, so that nothing outside the seal
+    can be guessed back to the question. `query_vector` is what was searched with, for a replay.
 
     Raises DependencyUnavailable when the provider does not answer; nothing is decided then.
     """
@@ -83,7 +99,7 @@ def decide(
     verdict = _judge(completion, retrieved, source)
     key = idempotency_key(item, release, index_version)
     envelope = ResponseEnvelope(
-        response_id=response_id_of(key, now),
+        response_id=response_id_of(key, now, salt),
         workload=item.workload,
         model=provider.model,
         prompt_hash=prompt.prompt_hash,
@@ -107,61 +123,111 @@ def decide(
         release=release,
         index_version=index_version,
         decided_at=now,
+        salt=salt,
+        query_vector=query_vector,
     )
 
 
-def response_id_of(key: str, now: datetime) -> str:
-    """`rsp_` and a ULID: the time of the decision, then 80 bits of its idempotency key."""
+def response_id_of(key: str, now: datetime, salt: bytes) -> str:
+    """`rsp_` and a ULID: the time of the decision, then 80 bits of its salted idempotency key."""
     milliseconds = int(now.timestamp() * 1000).to_bytes(6, "big")
-    return f"rsp_{ULID.from_bytes(milliseconds + bytes.fromhex(sha256_hex(key))[:10])}"
+    return f"rsp_{ULID.from_bytes(milliseconds + bytes.fromhex(sha256_hex(salt + key.encode()))[:10])}"
 
 
-def ledger_body(decision: Decision, object_digests: dict[str, str]) -> dict[str, object]:
-    """The ledger entry's body. `object_digests` gives the raw object of each document."""
-    hits = [r.hit.model_dump(mode="json") for r in decision.retrieved]
-    completion = decision.completion
+def ledger_body(decision: Decision) -> dict[str, object]:
+    """The clear part of the ledger entry: what was decided with what, nothing of what was asked or read."""
     return {
-        "input": decision.item.as_json(),
-        "input_sha256": decision.item.input_sha256,
-        "hits": hits,
-        "hit_set_sha256": digest_of(hits),
-        "prompt": decision.prompt.text,
-        "prompt_hash": decision.prompt.prompt_hash,
-        "prompt_template": {
-            "name": decision.prompt.template,
-            "version": decision.prompt.template_version,
-            "sha256": decision.prompt.template_sha256,
-        },
-        "model_response": storable(completion.text) if completion else None,
-        "provider_route": [
-            {
-                "provider": completion.provider,
-                "model": completion.model,
-                "attempts": completion.attempts,
-                "latency_seconds": round(completion.latency_seconds, 6),
-            }
-        ]
-        if completion
-        else [],
+        "workload": decision.item.workload,
+        "model": decision.envelope.model,
+        "outcome": decision.outcome,
+        "reason": reason_code(decision.reason),
+        "confidence": decision.envelope.confidence,
+        "release_id": decision.release.release_id,
+        "index_version": decision.index_version,
+        "prompt_template": _template(decision.prompt),
+        "provider_route": _route(decision.completion),
         "policy_decision": None,
         "policy_hash": None,
         "transforms": [],
         "redaction_counts": {},
+        "hits": len(decision.retrieved),
+        "citations": len(decision.envelope.citations),
+    }
+
+
+def ledger_content(decision: Decision, documents: Sequence[SourceDocument]) -> dict[str, object]:
+    """The sealed part of the ledger entry: everything that a replay needs and that may speak of a person."""
+    asked = Canonical.of(decision.item.as_json())
+    hits = Canonical.of([r.hit.model_dump(mode="json") for r in decision.retrieved])
+    envelope = Canonical.of(decision.envelope.model_dump(mode="json"))
+    return {
+        "input": asked,
+        "input_sha256": asked.sha256,
+        "salt": decision.salt.hex(),
+        "query_vector": decision.query_vector,
+        "hits": hits,
+        "hit_set_sha256": hits.sha256,
+        "prompt": decision.prompt.text,
+        "prompt_hash": decision.prompt.prompt_hash,
+        "prompt_template": _template(decision.prompt),
+        "model_response": storable(decision.completion.text) if decision.completion else None,
+        "provider_route": _route(decision.completion),
         "confidence": decision.confidence.as_json(),
         "outcome": decision.outcome,
         "reason": decision.reason,
         "release_id": decision.release.release_id,
-        "response_envelope": decision.envelope.model_dump(mode="json"),
-        "response_envelope_sha256": sha256_hex(decision.envelope_json),
+        "release": decision.release.canonical,
+        "response_envelope": envelope,
+        "response_envelope_sha256": envelope.sha256,
         "idempotency_key": decision.idempotency_key,
+        "decided_at": rfc3339(decision.decided_at),
         "lineage": {
             "index_version": decision.index_version,
-            "chunks": [r.hit.chunk_id for r in decision.retrieved],
+            "chunks": [
+                {"chunk_id": r.hit.chunk_id, "doc_id": r.hit.doc_id, "text_sha256": sha256_hex(r.text)}
+                for r in decision.retrieved
+            ],
             "cited_chunks": list(decision.cited_chunk_ids),
-            "documents": sorted({r.hit.doc_id for r in decision.retrieved}),
-            "raw_objects": sorted({object_digests[r.hit.doc_id] for r in decision.retrieved}),
+            "documents": [
+                {
+                    "doc_id": d.doc_id,
+                    "year": d.year,
+                    "title": d.title,
+                    "text_sha256": d.text_sha256,
+                    "object_sha256": d.object_sha256,
+                }
+                for d in sorted(documents, key=lambda d: d.doc_id)
+            ],
         },
     }
+
+
+def data_subjects_of(decision: Decision, documents: Sequence[SourceDocument]) -> tuple[str, ...]:
+    """The persons of a decision: those that its documents state and those that the question names."""
+    asked = data_subjects_in(decision.item.question)
+    return tuple(sorted({*asked, *(subject for d in documents for subject in d.data_subjects)}))
+
+
+def reason_code(reason: str | None) -> str | None:
+    """A reason without its particulars, which may quote a document."""
+    return reason.split(":")[0] if reason else None
+
+
+def _template(prompt: Prompt) -> dict[str, str]:
+    return {"name": prompt.template, "version": prompt.template_version, "sha256": prompt.template_sha256}
+
+
+def _route(completion: Completion | None) -> list[dict[str, object]]:
+    if completion is None:
+        return []
+    return [
+        {
+            "provider": completion.provider,
+            "model": completion.model,
+            "attempts": completion.attempts,
+            "latency_seconds": round(completion.latency_seconds, 6),
+        }
+    ]
 
 
 def _judge(completion: Completion | None, retrieved: Sequence[Retrieved], source: Source) -> _Verdict:

@@ -1,10 +1,12 @@
 """Drains the work table of a year: retrieve, decide, record. Called by the asset and by the command line alike."""
 
+import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+
+import numpy as np
 
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.canonical import digest_of
@@ -14,6 +16,7 @@ from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.decide import CODE_VERSION, decide, idempotency_key
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import workload_named
+from compliance_assets.year_index.exact import encoded, half
 from compliance_assets.year_index.parameters import HnswParameters
 from compliance_assets.year_index.retrieved import Retrieved
 from compliance_assets.year_index.search import search
@@ -106,16 +109,26 @@ def _decide(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -
         store.finish(conn, item, *known)
         report.already_decided += 1
         return
-    retrieved, index_version = _retrieve(desk, conn, item)
-    source: Callable[[str, int, int], str] = partial(store.source_text, conn)
-    decision = decide(item, retrieved, desk.provider, source, release, index_version, desk.clock())
-    store.record(conn, desk.keyring, decision, time.monotonic() - started)
+    vector = half(desk.embedder.encode([item.question])[0])
+    retrieved, index_version = _retrieve(desk, conn, item, vector)
+    documents = store.documents_of(conn, [r.hit.doc_id for r in retrieved])
+    decision = decide(
+        item,
+        retrieved,
+        desk.provider,
+        source=partial(store.source_text, conn),
+        release=release,
+        index_version=index_version,
+        now=desk.clock(),
+        salt=secrets.token_bytes(16),
+        query_vector=encoded(vector),
+    )
+    store.record(conn, desk.keyring, decision, documents, time.monotonic() - started)
     report.decided += 1
 
 
-def _retrieve(desk: Desk, conn: Connection, item: WorkItem) -> tuple[list[Retrieved], str]:
+def _retrieve(desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray) -> tuple[list[Retrieved], str]:
     """The hits and the index versions that they came from: once more if an index was swapped in meanwhile."""
-    vector = desk.embedder.encode([item.question])[0]
     while True:
         before = _index_version(conn, item)
         retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)

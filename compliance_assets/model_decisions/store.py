@@ -1,14 +1,23 @@
 """All SQL of model_decisions: the work table, the decisions, their lineage."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from compliance_assets.audit_ledger.chain import NewEntry
-from compliance_assets.audit_ledger.store import append
+from compliance_assets.audit_ledger.store import append_all, contents, decisions_of_year, entry_of
 from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.contracts.release import Release
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
 from compliance_assets.contracts.text import storable
-from compliance_assets.model_decisions.decide import Decision, ledger_body
+from compliance_assets.model_decisions.decide import (
+    Decision,
+    SourceDocument,
+    data_subjects_of,
+    ledger_body,
+    ledger_content,
+)
 from compliance_assets.model_decisions.work import WorkItem
 from resources.clock import rfc3339
 from resources.keyring import Keyring
@@ -77,47 +86,111 @@ def postpone(conn: Connection, item: WorkItem, reason: str) -> None:
     conn.execute("UPDATE compliance.work_items SET reason = %s WHERE work_id = %s", [storable(reason), item.work_id])
 
 
-def record(conn: Connection, keyring: Keyring, decision: Decision, latency_seconds: float) -> None:
+def record(
+    conn: Connection, keyring: Keyring, decision: Decision, documents: Sequence[SourceDocument], latency_seconds: float
+) -> None:
     """Store a decision, its lineage and its ledger entry in the caller's one transaction."""
-    envelope, year = decision.envelope, decision.item.year
-    digests = _object_digests(conn, [r.hit.doc_id for r in decision.retrieved])
-    conn.execute(
-        "INSERT INTO compliance.releases (organization_id, release_id, manifest)"
-        " VALUES (compliance.current_organization(), %s, %s) ON CONFLICT DO NOTHING",
-        [decision.release.release_id, canonical_json(decision.release.model_dump(mode="json")).decode()],
-    )
-    conn.execute(
-        "INSERT INTO compliance.decisions (organization_id, year, response_id, idempotency_key, work_id, workload, outcome,"
-        " reason, confidence, envelope, release_id, index_version, decided_at, latency_seconds)"
-        " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [year, envelope.response_id, decision.idempotency_key, decision.item.work_id, decision.item.workload,
-         decision.outcome, decision.reason, envelope.confidence, decision.envelope_json, decision.release.release_id,
-         decision.index_version, decision.decided_at, latency_seconds],
-    )  # fmt: skip
-    _record_edges(conn, decision, digests)
-    append(
-        conn,
-        keyring,
-        NewEntry(
-            year=year,
-            kind="decision",
-            occurred_at=rfc3339(decision.decided_at),
-            actor=ACTOR,
-            subject_id=envelope.response_id,
-            body=ledger_body(decision, digests),
-        ),
-    )
-    finish(conn, decision.item, envelope.response_id, decision.outcome, decision.reason)
+    record_all(conn, keyring, [(decision, documents, latency_seconds)])
 
 
-def envelopes_of_work(conn: Connection, work_ids: Sequence[str]) -> dict[str, ResponseEnvelope]:
-    """work_id -> the envelope of its latest decision, for work that has one."""
+def record_all(
+    conn: Connection, keyring: Keyring, made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]
+) -> None:
+    """Store decisions in the caller's one transaction. The ledger comes last: its head stays locked until the commit."""
+    _record_releases(conn, {decision.release.release_id: decision.release for decision, *_ in made})
+    conn.execute(_RECORD, [*_columns(_decision_rows(made), 11), *_columns(_document_rows(made), 6)])
+    append_all(conn, keyring, [_entry(decision, documents) for decision, documents, _ in made])
+
+
+#: The decisions, the documents that they touched and the work that they answer, in one round trip.
+_RECORD = """
+    WITH made AS (
+        SELECT * FROM unnest(%b::integer[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::float8[], %b::text[], %b::timestamptz[], %b::float8[])
+            AS m (year, response_id, idempotency_key, work_id, workload, outcome, reason, confidence, release_index,
+                  decided_at, latency_seconds)
+    ), decided AS (
+        INSERT INTO compliance.decisions (organization_id, year, response_id, idempotency_key, work_id, workload, outcome,
+            reason, confidence, release_id, index_version, decided_at, latency_seconds)
+        SELECT compliance.current_organization(), year, response_id, idempotency_key, work_id, workload, outcome, reason,
+            confidence, split_part(release_index, ' ', 1), split_part(release_index, ' ', 2), decided_at, latency_seconds
+        FROM made
+    ), touched AS (
+        INSERT INTO compliance.decision_documents
+            (organization_id, year, doc_id, response_id, object_sha256, retrieved, cited)
+        SELECT compliance.current_organization(), * FROM unnest(%b::integer[], %b::text[], %b::text[], %b::text[],
+            %b::smallint[], %b::smallint[])
+    )
+    UPDATE compliance.work_items w SET reason = made.reason, response_id = made.response_id,
+        state = CASE made.outcome WHEN 'decided' THEN 'done' ELSE 'review' END
+    FROM made WHERE w.work_id = made.work_id
+"""
+
+
+def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
+    return [[row[at] for row in rows] for at in range(count)]
+
+
+def _decision_rows(made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]) -> list[tuple[object, ...]]:
+    return [
+        (d.item.year, d.envelope.response_id, d.idempotency_key, d.item.work_id, d.item.workload, d.outcome, d.reason,
+         d.envelope.confidence, f"{d.release.release_id} {d.index_version}", d.decided_at, latency)
+        for d, _, latency in made
+    ]  # fmt: skip
+
+
+def _document_rows(made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for d, documents, _ in made:
+        retrieved = Counter(r.hit.doc_id for r in d.retrieved)
+        cited = Counter(citation.doc_id for citation in d.envelope.citations)
+        rows += [
+            (d.item.year, s.doc_id, d.envelope.response_id, s.object_sha256, retrieved[s.doc_id], cited[s.doc_id])
+            for s in documents
+        ]
+    return rows
+
+
+def _entry(decision: Decision, documents: Sequence[SourceDocument]) -> NewEntry:
+    return NewEntry(
+        year=decision.item.year,
+        kind="decision",
+        occurred_at=rfc3339(decision.decided_at),
+        actor=ACTOR,
+        subject_id=decision.envelope.response_id,
+        body=ledger_body(decision),
+        content=ledger_content(decision, documents),
+        data_subjects=data_subjects_of(decision, documents),
+    )
+
+
+def _record_releases(conn: Connection, releases: Mapping[str, Release]) -> None:
+    known = conn.execute(
+        "SELECT release_id FROM compliance.releases WHERE release_id = ANY(%s)", [list(releases)]
+    ).fetchall()
+    for release_id in releases.keys() - {release_id for (release_id,) in known}:
+        conn.execute(
+            "INSERT INTO compliance.releases (organization_id, release_id, manifest)"
+            " VALUES (compliance.current_organization(), %s, %s) ON CONFLICT DO NOTHING",
+            [release_id, str(releases[release_id].canonical)],
+        )
+
+
+def envelopes_of_work(conn: Connection, keyring: Keyring, work_ids: Sequence[str]) -> dict[str, ResponseEnvelope]:
+    """work_id -> the envelope of its latest decision, for work that has one. An erased one is left out."""
     rows = conn.execute(
-        "SELECT w.work_id, d.envelope FROM compliance.work_items w JOIN compliance.decisions d"
-        " ON d.response_id = w.response_id AND d.year = w.year WHERE w.work_id = ANY(%s) AND w.state <> 'queued'",
+        "SELECT work_id, response_id FROM compliance.work_items WHERE work_id = ANY(%s) AND state <> 'queued'",
         [list(work_ids)],
     ).fetchall()
-    return {work_id: ResponseEnvelope.model_validate_json(text) for work_id, text in rows}
+    entries = {response_id: entry_of(conn, response_id) for _, response_id in rows}
+    opened = contents(conn, keyring, [entry for entry in entries.values() if entry])
+    envelopes = {}
+    for work_id, response_id in rows:
+        entry = entries[response_id]
+        content = opened.get(entry.seq) if entry else None
+        if content:
+            envelopes[work_id] = ResponseEnvelope.model_validate(content.as_json()["response_envelope"])
+    return envelopes
 
 
 def waiting_reasons(conn: Connection, work_ids: Sequence[str]) -> dict[str, str]:
@@ -146,49 +219,47 @@ def year_summary(conn: Connection, year: int) -> list[tuple[str, str | None, flo
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def wrong_citations(conn: Connection, year: int) -> list[str]:
-    """Decisions of the year with a citation whose span is not its quote, or lies in another year without an opt-in."""
+def documents_of(conn: Connection, doc_ids: Iterable[str]) -> list[SourceDocument]:
+    """What the ledger pins of each document."""
     rows = conn.execute(
-        "SELECT DISTINCT d.response_id FROM compliance.decisions d"
-        " JOIN compliance.work_items w ON w.work_id = d.work_id"
-        " CROSS JOIN LATERAL jsonb_array_elements(d.envelope::jsonb -> 'citations') c"
-        " LEFT JOIN compliance.documents s ON s.filing_id = c ->> 'doc_id'"
-        " WHERE d.year = %s AND (s.filing_id IS NULL"
-        "   OR substr(s.raw_text, (c -> 'char_range' ->> 0)::int + 1,"
-        "             (c -> 'char_range' ->> 1)::int - (c -> 'char_range' ->> 0)::int) <> c ->> 'quote'"
-        "   OR NOT (s.year = d.year OR (w.input::jsonb -> 'opt_in_years') @> to_jsonb(s.year)))"
-        " ORDER BY 1",
-        [year],
+        "SELECT filing_id, year, title, text_sha256, object_sha256, data_subjects FROM compliance.documents"
+        " WHERE filing_id = ANY(%s) ORDER BY filing_id",
+        [sorted(set(doc_ids))],
     ).fetchall()
-    return [response_id for (response_id,) in rows]
-
-
-def _record_edges(conn: Connection, decision: Decision, digests: dict[str, str]) -> None:
-    pages = {r.hit.chunk_id: r.hit for r in decision.retrieved}
-    retrieved = [("retrieved", hit.rank, hit.chunk_id, hit.doc_id, hit.page, *hit.char_range) for hit in pages.values()]
-    cited = [
-        ("cited", position, chunk_id, citation.doc_id, citation.page, *citation.char_range)
-        for position, (chunk_id, citation) in enumerate(
-            zip(decision.cited_chunk_ids, decision.envelope.citations, strict=True), start=1
-        )
+    return [
+        SourceDocument(doc, year, title, text, raw, tuple(persons)) for doc, year, title, text, raw, persons in rows
     ]
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO compliance.decision_edges (organization_id, year, response_id, role, position, chunk_id, doc_id,"
-            " page, char_start, char_end, object_sha256)"
-            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (decision.item.year, decision.envelope.response_id, *edge, digests[edge[3]])
-                for edge in retrieved + cited
-            ],
-        )
 
 
-def _object_digests(conn: Connection, doc_ids: Sequence[str]) -> dict[str, str]:
-    rows = conn.execute(
-        "SELECT filing_id, object_sha256 FROM compliance.documents WHERE filing_id = ANY(%s)", [sorted(set(doc_ids))]
-    ).fetchall()
-    return {doc_id: digest for doc_id, digest in rows}
+def wrong_citations(conn: Connection, keyring: Keyring, year: int) -> list[str]:
+    """Decisions of the year with a citation whose span is not its quote, or lies in another year without an opt-in.
+
+    Erased decisions and those without a citation are not among them.
+    """
+    wrong = []
+    for content in _contents_of_year(conn, keyring, year):
+        envelope, asked = content["response_envelope"], content["input"]
+        years = {year, *asked["opt_in_years"]}
+        if not all(_citation_holds(conn, citation, years) for citation in envelope["citations"]):
+            wrong.append(envelope["response_id"])
+    return sorted(wrong)
+
+
+def _contents_of_year(conn: Connection, keyring: Keyring, year: int) -> Iterator[dict[str, Any]]:
+    decided = decisions_of_year(conn, year)
+    for at in range(0, len(decided), 500):
+        for content in contents(conn, keyring, decided[at : at + 500]).values():
+            if content:
+                yield content.as_json()
+
+
+def _citation_holds(conn: Connection, citation: dict[str, Any], years: set[int]) -> bool:
+    start, end = citation["char_range"]
+    row = conn.execute(
+        "SELECT year, substr(raw_text, %s, %s) FROM compliance.documents WHERE filing_id = %s",
+        [start + 1, end - start, citation["doc_id"]],
+    ).fetchone()
+    return row is not None and row[0] in years and row[1] == citation["quote"]
 
 
 def _item(text: str) -> WorkItem:

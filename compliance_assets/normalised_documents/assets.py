@@ -49,6 +49,7 @@ def normalised_documents(
             if document.pulled.parent_id is None:
                 read += 1
                 progress.advance("documents read", read, waiting)
+        store.share_data_subjects(conn, [file.pull_id for file in files])
 
     with ParserPool(parser=parser_with(ocr)) as pool:
         drain(postgres, lambda conn: store.claim(conn, BATCH_FILES), store.count_pending, work)

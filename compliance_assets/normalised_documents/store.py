@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from compliance_assets.contracts.canonical import sha256_hex
+from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.normalised_documents.envelope import NormalisedDocument, PulledFile
 from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
 from resources.postgres import Connection
@@ -44,8 +46,9 @@ def insert(conn: Connection, documents: Sequence[NormalisedDocument]) -> None:
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, filer_category,"
-            " title, state, reason, raw_text, raw_pages, metadata, normaliser_version, parent_id, part, document_format)"
-            " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " title, state, reason, raw_text, raw_pages, metadata, normaliser_version, parent_id, part, document_format,"
+            " text_sha256, data_subjects) VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+            " %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING",
             [
                 (
@@ -54,10 +57,27 @@ def insert(conn: Connection, documents: Sequence[NormalisedDocument]) -> None:
                     Jsonb([page.model_dump() for page in d.envelope.raw_pages]),
                     Jsonb(d.envelope.metadata.model_dump(mode="json")), NORMALISER_VERSION,
                     d.pulled.parent_id, d.pulled.part, d.envelope.metadata.document_format,
+                    sha256_hex(d.envelope.raw_text), _data_subjects(d),
                 )
                 for d in documents
             ],
         )  # fmt: skip
+
+
+def _data_subjects(document: NormalisedDocument) -> list[str]:
+    """The persons that a document states, in its text or in a field."""
+    return list(data_subjects_in("\n".join((document.envelope.raw_text, *document.envelope.metadata.fields.values()))))
+
+
+def share_data_subjects(conn: Connection, pull_ids: Sequence[str]) -> None:
+    """What one file holds goes together: each of its documents is also of the persons that the others state."""
+    conn.execute(
+        "UPDATE compliance.documents d SET data_subjects = f.persons FROM"
+        " (SELECT pull_id, array_agg(DISTINCT person ORDER BY person) AS persons FROM compliance.documents,"
+        "  unnest(data_subjects) person WHERE pull_id = ANY(%s) GROUP BY pull_id) f"
+        " WHERE d.pull_id = f.pull_id AND d.data_subjects <> f.persons",
+        [list(pull_ids)],
+    )
 
 
 def refresh_liveness(conn: Connection) -> int:

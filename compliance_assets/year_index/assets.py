@@ -9,6 +9,7 @@ from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.partitions import YEARS
 from compliance_assets.year_index import build, parameters
 from resources.embedder import Embedder
+from resources.keyring import Keyring
 from resources.postgres import Postgres
 
 
@@ -32,11 +33,12 @@ def year_index(
     context: dg.AssetExecutionContext,
     config: YearIndexConfig,
     postgres: dg.ResourceParam[Postgres],
+    keyring: dg.ResourceParam[Keyring],
     embedder: dg.ResourceParam[Embedder],
 ) -> dg.MaterializeResult[None]:
     """The year's HNSW, swapped in only when parity, scope and recall@8 hold; otherwise the old one stays live."""
     started, year = time.monotonic(), int(context.partition_key)
-    report = build.build_year(postgres, embedder, chunker_for(embedder).version, year, rebuild=config.rebuild)
+    report = build.build_year(postgres, keyring, embedder, chunker_for(embedder).version, year, rebuild=config.rebuild)
     measured = report.measurements
     return dg.MaterializeResult(
         metadata={

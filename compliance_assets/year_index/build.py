@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from compliance_assets.audit_ledger.pointers import move_pointer
 from compliance_assets.year_index import store
 from compliance_assets.year_index.backlog import identity_of
 from compliance_assets.year_index.findings import IndexMeasurements, findings_of
+from compliance_assets.year_index.pointers import pointer_of
 from resources.embedder import Embedder
+from resources.keyring import Keyring
 from resources.postgres import Postgres
 
 
@@ -21,9 +24,18 @@ class BuildReport:
 
 
 def build_year(
-    postgres: Postgres, embedder: Embedder, chunker_version: str, year: int, *, rebuild: bool = False
+    postgres: Postgres,
+    keyring: Keyring,
+    embedder: Embedder,
+    chunker_version: str,
+    year: int,
+    *,
+    rebuild: bool = False,
 ) -> BuildReport:
-    """Make the year's live index match its live documents. Does nothing where it does, unless `rebuild`."""
+    """Make the year's live index match its live documents. Does nothing where it does, unless `rebuild`.
+
+    What searches use is a pointer, and a pointer does not move without an entry of the ledger.
+    """
     with postgres.connect() as conn:
         store.lock_year(conn, year)
         documents = store.live_documents(conn, year)
@@ -38,4 +50,7 @@ def build_year(
             store.refuse(conn, identity, candidate, len(documents), findings)
         else:
             store.swap_in(conn, identity, candidate, len(documents))
+            previous = live.index_version if live else None
+            if previous != identity.version:
+                move_pointer(conn, keyring, pointer_of(year), identity.version, previous, year)
     return BuildReport(identity.version, len(documents), candidate.rows, measurements, tuple(findings))

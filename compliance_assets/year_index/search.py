@@ -7,6 +7,7 @@ import numpy as np
 from compliance_assets.contracts.errors import IntegrityError, InvalidInput
 from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
 from compliance_assets.year_index import store
+from compliance_assets.year_index.exact import half
 from compliance_assets.year_index.retrieved import Retrieved
 from compliance_assets.year_index.store import LiveIndex, Neighbour
 from resources.embedder import Embedder
@@ -20,8 +21,11 @@ def search(
 ) -> list[Retrieved]:
     """The `top_k` chunks nearest to a query vector within the scope, best first. Empty where a year has no index.
 
+    The index proposes; the exact similarity orders and is what a hit records.
+
     Raises InvalidInput when an index in scope was built with another embedder.
     """
+    vector = half(vector)
     indexes = {year: index for year in scope.years if (index := store.live_index(conn, year)) is not None}
     for index in indexes.values():
         _refuse_other_embedder(index, embedder)

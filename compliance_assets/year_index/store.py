@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.year_index.exact import half, similarity
 from compliance_assets.year_index.findings import IndexMeasurements
 from compliance_assets.year_index.parameters import HnswParameters, IndexIdentity
 from resources.postgres import Connection
@@ -21,7 +22,7 @@ RECALL_SAMPLE = 48
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A row found near a vector. `similarity` is the cosine."""
+    """A row found near a vector. `similarity` is the cosine, exact."""
 
     year: int
     chunk_id: str
@@ -82,6 +83,12 @@ def live_index(conn: Connection, year: int) -> LiveIndex | None:
             [year],
         ).fetchone()
     return LiveIndex(**{**row, "parameters": HnswParameters(**row["parameters"])}) if row else None
+
+
+def live_versions(conn: Connection) -> dict[int, str]:
+    """year -> its live version."""
+    rows = conn.execute("SELECT year, index_version FROM compliance.index_versions WHERE state = 'live' ORDER BY year")
+    return {year: version for year, version in rows}
 
 
 def lock_year(conn: Connection, year: int) -> None:
@@ -212,7 +219,7 @@ def _nearest(
     conn: Connection, year: int, category: str | None, vector: np.ndarray, top_k: int, dimension: int
 ) -> list[Neighbour]:
     query = sql.SQL(
-        "SELECT year, chunk_id, doc_id, index_version, 1 - ({vector} <=> %(query)s) FROM year_index.entries"
+        "SELECT year, chunk_id, doc_id, index_version, embedding FROM year_index.entries"
         " WHERE year = {year} AND organization_id = {organization} {category}"
         " ORDER BY {vector} <=> %(query)s LIMIT %(top_k)s"
     ).format(  # literals, not parameters: the planner then knows the one leaf
@@ -225,7 +232,19 @@ def _nearest(
     )
     # Not prepared: a plan kept from the graph walk would answer the exact scan as well.
     rows = conn.execute(query, {"query": HalfVector(vector), "top_k": top_k}, prepare=False, binary=True)
-    return [Neighbour(*row) for row in rows]
+    return [
+        Neighbour(year_, chunk_id, doc_id, version, similarity(half(vector), half(found.to_numpy())))
+        for year_, chunk_id, doc_id, version, found in rows
+    ]
+
+
+def stored_vectors(conn: Connection, model_digest: str, text_digests: Sequence[str]) -> dict[str, np.ndarray]:
+    """text digest -> the vector that a model gave it, from the cache that outlives every index."""
+    rows = conn.execute(
+        "SELECT text_sha256, embedding FROM compliance.embeddings WHERE model_digest = %s AND text_sha256 = ANY(%s)",
+        [model_digest, list(text_digests)],
+    ).fetchall()
+    return {digest: half(vector.to_numpy()) for digest, vector in rows}
 
 
 def describe_chunks(conn: Connection, chunks: Sequence[tuple[int, str]]) -> dict[str, tuple[str, int, int, int, str]]:

@@ -44,15 +44,13 @@ class Office:
         with self.deployment.postgres.connect() as conn:
             assert verify_ledger(conn, self.deployment.keyring, self.deployment.postgres.organization_id).verified
         with self.deployment.postgres.connect() as conn:
-            rows = conn.execute(
-                "SELECT body::jsonb -> 'input' ->> 'question', subject_id FROM compliance.ledger_entries ORDER BY seq"
-            ).fetchall()
+            entries = [entry for entry in ledger_store.entries(conn) if entry.kind == "decision"]
+            contents = ledger_store.contents(conn, self.deployment.keyring, entries)
             decisions = conn.execute("SELECT response_id FROM compliance.decisions").fetchall()
-            edges = conn.execute("SELECT DISTINCT response_id FROM compliance.decision_edges").fetchall()
-            assert sorted(subject for _, subject in rows) == sorted(response for (response,) in decisions)
-            assert set(edges) <= set(decisions)
-            assert ledger_store.head(conn).seq == len(rows)
-        return [question for question, _ in rows]
+            touched = conn.execute("SELECT DISTINCT response_id FROM compliance.decision_documents").fetchall()
+            assert sorted(entry.subject_id for entry in entries) == sorted(response for (response,) in decisions)
+            assert set(touched) <= set(decisions)
+        return [str(content.as_json()["input"]["question"]) for content in contents.values() if content]  # type: ignore[index]
 
 
 @pytest.fixture

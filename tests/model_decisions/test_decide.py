@@ -5,19 +5,33 @@ import pytest
 
 from compliance_assets.contracts.canonical import canonical_json, digest_of, sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
-from compliance_assets.model_decisions.decide import Decision, decide, idempotency_key, ledger_body, response_id_of
+from compliance_assets.model_decisions.decide import (
+    Decision,
+    SourceDocument,
+    data_subjects_of,
+    decide,
+    idempotency_key,
+    ledger_body,
+    ledger_content,
+    response_id_of,
+)
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from resources.providers import Provider
 from tests.model_decisions.builders import NOW, RELEASE, Saying, Scripted, item, passages, source_of
 
+SALT = b"salt" * 4
 CUSTODY = "The assets of Northwind are held by Harbour Bank."
 RETRIEVED = passages(CUSTODY, "Nothing else is known.")
 FIRST = RETRIEVED[0].hit.chunk_id
+DOCUMENTS = [
+    SourceDocument("doc_1", 2021, "One", "c" * 64, "a" * 64),
+    SourceDocument("doc_2", 2021, "Two", "d" * 64, "b" * 64),
+]
 
 
 def decided(provider: Provider, *, nothing: bool = False) -> Decision:
     retrieved = [] if nothing else RETRIEVED
-    return decide(item(), retrieved, provider, source_of(RETRIEVED), RELEASE, "ix_1", NOW)
+    return decide(item(), retrieved, provider, source_of(RETRIEVED), RELEASE, "ix_1", NOW, SALT, "AAA=")
 
 
 def saying(**fields: object) -> Saying:
@@ -104,50 +118,84 @@ def test_nothing_is_decided_when_the_provider_does_not_answer() -> None:
         decided(Scripted({"Northwind": None}))
 
 
-def test_the_ledger_body_holds_all_that_a_replay_and_an_auditor_need() -> None:
+def test_the_sealed_content_holds_all_that_a_replay_and_an_auditor_need() -> None:
     made = decided(ExtractiveModel())
-    body = ledger_body(made, {"doc_1": "a" * 64, "doc_2": "b" * 64})
+    content = json.loads(canonical_json(ledger_content(made, DOCUMENTS)))
 
-    assert json.loads(canonical_json(body)) == json.loads(json.dumps(body))
-    assert body["input"] == made.item.as_json()
-    assert body["input_sha256"] == digest_of(body["input"])
-    assert body["hit_set_sha256"] == digest_of(body["hits"])
-    assert body["prompt_hash"] == f"sha256:{sha256_hex(str(body['prompt']))}"
+    assert canonical_json(content) == canonical_json(ledger_content(made, DOCUMENTS))
+    assert content["input"] == made.item.as_json()
+    assert content["input_sha256"] == digest_of(content["input"])
+    assert content["hit_set_sha256"] == digest_of(content["hits"])
+    assert content["prompt_hash"] == f"sha256:{sha256_hex(str(content['prompt']))}"
+    assert made.completion is not None
+    assert content["model_response"] == made.completion.text
+    assert set(content["confidence"]) == {"value", "retrieval", "citations_valid", "model_reported"}
+    assert (content["outcome"], content["reason"], content["release_id"]) == ("decided", None, RELEASE.release_id)
+    assert content["release_id"] == digest_of(content["release"])
+    assert content["response_envelope_sha256"] == digest_of(made.envelope.model_dump(mode="json"))
+    assert content["lineage"] == {
+        "index_version": "ix_1",
+        "chunks": [
+            {"chunk_id": r.hit.chunk_id, "doc_id": r.hit.doc_id, "text_sha256": sha256_hex(r.text)} for r in RETRIEVED
+        ],
+        "cited_chunks": [FIRST],
+        "documents": [
+            {
+                "doc_id": d.doc_id,
+                "year": 2021,
+                "title": d.title,
+                "text_sha256": d.text_sha256,
+                "object_sha256": d.object_sha256,
+            }
+            for d in DOCUMENTS
+        ],
+    }
+
+
+def test_the_clear_body_says_what_was_decided_with_what_and_nothing_of_what_was_asked_or_read() -> None:
+    made = decided(ExtractiveModel())
+    body = ledger_body(made)
+
+    assert (body["outcome"], body["reason"], body["release_id"]) == ("decided", None, RELEASE.release_id)
+    assert body["confidence"] == made.envelope.confidence
     assert body["prompt_template"] == {
         "name": "ddq.draft_response",
         "version": "1",
         "sha256": made.prompt.template_sha256,
     }
-    assert made.completion is not None
-    assert body["model_response"] == made.completion.text
     (route,) = body["provider_route"]  # type: ignore[misc]
     assert set(route) == {"provider", "model", "attempts", "latency_seconds"}
     assert {"policy_decision", "policy_hash", "transforms", "redaction_counts"} <= set(body)
-    assert set(body["confidence"]) == {"value", "retrieval", "citations_valid", "model_reported"}  # type: ignore[call-overload]
-    assert (body["outcome"], body["reason"], body["release_id"]) == ("decided", None, RELEASE.release_id)
-    assert body["response_envelope_sha256"] == sha256_hex(made.envelope_json)
-    assert body["lineage"] == {
-        "index_version": "ix_1",
-        "chunks": [r.hit.chunk_id for r in RETRIEVED],
-        "cited_chunks": [FIRST],
-        "documents": ["doc_1", "doc_2"],
-        "raw_objects": ["a" * 64, "b" * 64],
-    }
+    text = canonical_json(body).decode()
+    for secret in (made.item.question, CUSTODY, made.item.input_sha256, sha256_hex(CUSTODY), made.idempotency_key):
+        assert secret not in text
 
 
-def test_the_ledger_body_of_a_question_without_documents_says_that_no_model_answered() -> None:
-    body = ledger_body(decided(saying(), nothing=True), {})
+def test_a_question_without_documents_is_recorded_as_one_that_no_model_answered() -> None:
+    made = decided(saying(), nothing=True)
+    content = json.loads(canonical_json(ledger_content(made, ())))
 
-    assert (body["model_response"], body["provider_route"], body["hits"]) == (None, [], [])
-    assert canonical_json(body)
+    assert (content["model_response"], content["provider_route"], content["hits"]) == (None, [], [])
+    assert ledger_body(made)["hits"] == 0
 
 
-def test_a_response_id_tells_the_time_and_the_key() -> None:
+def test_a_decision_is_of_the_persons_in_its_documents_and_in_its_question() -> None:
+    made = decided(saying())
+    theirs = dataclasses.replace(DOCUMENTS[0], data_subjects=("cpf:11144477735",))
+    asked = dataclasses.replace(made, item=dataclasses.replace(made.item, question="Quem é 529.982.247-25?"))
+
+    assert data_subjects_of(made, DOCUMENTS) == ()
+    assert data_subjects_of(made, [theirs]) == ("cpf:11144477735",)
+    assert data_subjects_of(asked, [theirs]) == ("cpf:11144477735", "cpf:52998224725")
+
+
+def test_a_response_id_tells_the_time_and_nothing_of_the_question_without_the_sealed_salt() -> None:
     key = idempotency_key(item(), RELEASE, "ix_1")
 
-    assert response_id_of(key, NOW) == response_id_of(key, NOW)
-    assert response_id_of(key, NOW) != response_id_of(idempotency_key(item(), RELEASE, "ix_2"), NOW)
-    assert response_id_of(key, NOW) < response_id_of(key, NOW.replace(year=2022))
+    assert response_id_of(key, NOW, SALT) == response_id_of(key, NOW, SALT)
+    assert response_id_of(key, NOW, SALT) != response_id_of(key, NOW, b"another")
+    assert response_id_of(key, NOW, SALT) != response_id_of(idempotency_key(item(), RELEASE, "ix_2"), NOW, SALT)
+    assert response_id_of(key, NOW, SALT) < response_id_of(key, NOW.replace(year=2022), SALT)
 
 
 def test_any_other_input_release_or_index_is_another_decision() -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,21 @@ class BrokenKeyring(Keyring):
     def __init__(self, working: Keyring, entries: int) -> None:
         self.working, self.left = working, entries
 
-    def chain_key(self, organization_id: str) -> bytes:
+    def chain_key(self, organization_id: str, key_id: str | None = None) -> bytes:
         if self.left == 0:
             raise RuntimeError("no key")
         self.left -= 1
-        return self.working.chain_key(organization_id)
+        return self.working.chain_key(organization_id, key_id)
+
+    @property
+    def active_key_id(self) -> str:
+        return self.working.active_key_id
+
+    def content_key(self, organization_id: str, key_id: str | None = None) -> bytes:
+        return self.working.content_key(organization_id, key_id)
+
+    def subject_index_key(self, organization_id: str) -> bytes:
+        return self.working.subject_index_key(organization_id)
 
 
 def test_every_queued_question_ends_decided_or_in_review_with_its_reason(office: Office) -> None:
@@ -51,21 +62,20 @@ def test_decisions_follow_the_order_in_which_they_were_asked(office: Office) -> 
     assert office.recorded() == questions
 
 
-def test_a_decision_has_edges_for_what_was_retrieved_and_for_what_was_cited(office: Office) -> None:
+def test_a_decision_is_found_from_each_document_that_it_touched(office: Office) -> None:
     (asked,) = office.ask(CUSTODY)
     drain_year(office.desk(ExtractiveModel()), 2021)
+    keyring = office.deployment.keyring
     with office.deployment.postgres.connect() as conn:
-        envelope = store.envelopes_of_work(conn, [asked.work_id])[asked.work_id]
+        envelope = store.envelopes_of_work(conn, keyring, [asked.work_id])[asked.work_id]
         rows = conn.execute(
-            "SELECT role, position, doc_id, page, char_start, char_end FROM compliance.decision_edges ORDER BY 1, 2"
+            "SELECT doc_id, response_id, retrieved, cited FROM compliance.decision_documents ORDER BY doc_id"
         ).fetchall()
-        retrieved = [
-            ("retrieved", n, c.doc_id, c.page, *c.char_range) for n, c in enumerate(envelope.retrieved_chunks, start=1)
-        ]
-        cited = [("cited", n, c.doc_id, c.page, *c.char_range) for n, c in enumerate(envelope.citations, start=1)]
-        assert rows == cited + retrieved
-        assert len(cited) >= 1
-        assert store.wrong_citations(conn, 2021) == []
+        retrieved = Counter(chunk.doc_id for chunk in envelope.retrieved_chunks)
+        cited = Counter(citation.doc_id for citation in envelope.citations)
+        assert rows == [(doc, envelope.response_id, retrieved[doc], cited[doc]) for doc in sorted(retrieved)]
+        assert sum(cited.values()) >= 1
+        assert store.wrong_citations(conn, keyring, 2021) == []
 
 
 def test_a_drain_of_nothing_does_nothing(office: Office) -> None:
@@ -86,7 +96,7 @@ def test_a_question_asked_again_keeps_its_decision_and_the_model_is_not_asked(of
     (asked,) = office.ask(CUSTODY)
     drain_year(office.desk(provider), 2021)
     with office.deployment.postgres.connect() as conn:
-        first = store.envelopes_of_work(conn, [asked.work_id])
+        first = store.envelopes_of_work(conn, office.deployment.keyring, [asked.work_id])
         assert not needs_deciding(conn, office.desk(provider), asked)
     office.ask(CUSTODY)
     report = drain_year(office.desk(provider), 2021)
@@ -95,7 +105,7 @@ def test_a_question_asked_again_keeps_its_decision_and_the_model_is_not_asked(of
     assert provider.calls == 1
     assert office.recorded() == [CUSTODY]
     with office.deployment.postgres.connect() as conn:
-        assert store.envelopes_of_work(conn, [asked.work_id]) == first
+        assert store.envelopes_of_work(conn, office.deployment.keyring, [asked.work_id]) == first
 
 
 def test_the_same_question_twice_in_one_request_is_one_piece_of_work(office: Office) -> None:
@@ -165,7 +175,7 @@ def test_decision_edges_and_entry_stand_or_fall_together(office: Office) -> None
         drain_year(broken, 2021)
 
     with office.deployment.postgres.connect() as conn:
-        for table in ("decisions", "decision_edges", "ledger_entries", "releases"):
+        for table in ("decisions", "decision_documents", "releases"):
             assert conn.execute(f"SELECT count(*) FROM compliance.{table}").fetchone() == (0,), table
     assert office.work() == {CUSTODY: ("queued", None)}
     assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
@@ -244,10 +254,9 @@ def test_a_citation_that_does_not_stand_in_its_document_is_found_by_the_check(of
     office.ask(CUSTODY)
     drain_year(office.desk(ExtractiveModel()), 2021)
     with office.deployment.postgres.connect() as conn:
-        (envelope,) = conn.execute("SELECT envelope FROM compliance.decisions").fetchone() or ("",)
+        (decided,) = conn.execute("SELECT response_id FROM compliance.decisions").fetchall()
         conn.execute("UPDATE compliance.documents SET raw_text = replace(raw_text, 'Harbour', 'Haarbor')")
-        found = store.wrong_citations(conn, 2021)
+        found = store.wrong_citations(conn, office.deployment.keyring, 2021)
         conn.rollback()
 
-    assert [response_id for response_id in found if response_id in envelope] == found
-    assert len(found) == 1
+    assert found == list(decided)

@@ -169,8 +169,10 @@ def test_a_sound_answer_is_decided(
 
     assert drained(office, provider) == ("done", None)
     with office.deployment.postgres.connect() as conn:
-        row = conn.execute("SELECT body::jsonb -> 'provider_route' -> 0, envelope::jsonb ->> 'model'"
-                           " FROM compliance.ledger_entries, compliance.decisions").fetchone()  # fmt: skip
+        row = conn.execute(
+            "SELECT body::jsonb -> 'provider_route' -> 0, body::jsonb ->> 'model' FROM compliance.ledger_entries"
+            " WHERE kind = 'decision'"
+        ).fetchone()
     assert row is not None
     assert (row[0]["provider"], row[0]["model"], row[0]["attempts"], row[1]) == (
         "openai",

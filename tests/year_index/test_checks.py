@@ -12,7 +12,11 @@ def materialised(corpus: SmallCorpus) -> dict[str, bool]:
         result = dg.materialize(
             [assets.year_index, checks.live_index_is_fit, checks.no_hit_outside_the_year],
             partition_key="2021",
-            resources={"postgres": deployment.postgres, "embedder": deployment.embedder},
+            resources={
+                "postgres": deployment.postgres,
+                "keyring": deployment.keyring,
+                "embedder": deployment.embedder,
+            },
             instance=instance,
             raise_on_error=False,
         )
