@@ -56,6 +56,18 @@ class ObjectStore:
             )
         return data
 
+    def delete(self, digest: str) -> None:
+        """Erase an object on an order; one that is gone already is fine."""
+        try:
+            self._path(digest).unlink(missing_ok=True)
+        except OSError as problem:
+            raise DependencyUnavailable(
+                "the object store does not let an object be erased",
+                expected=f"the right to delete in {self._root}",
+                found=str(problem),
+                remedy="Grant it, or lift the store's own retention for that object, and erase again.",
+            ) from problem
+
     def digests(self) -> Iterator[str]:
         """Every stored digest, in order."""
         for path in sorted(self._root.glob("*/*/*"), key=str):

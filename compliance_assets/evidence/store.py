@@ -2,19 +2,63 @@
 
 from psycopg.rows import dict_row
 
+from compliance_assets.audit_ledger.chain import Entry
+from compliance_assets.audit_ledger.store import checkpoint_rows, entry_of, last_verification
+from compliance_assets.contracts.canonical import sha256_hex
+from compliance_assets.contracts.errors import InvalidInput
 from resources.postgres import Connection
 
 
-def decision(conn: Connection, response_id: str) -> dict[str, object] | None:
+def decision_entry(conn: Connection, response_id: str) -> Entry:
+    """The ledger entry of a decision. Raises InvalidInput for a response that is not known."""
+    entry = entry_of(conn, response_id)
+    if entry is None or entry.kind != "decision":
+        raise InvalidInput(
+            "no such decision",
+            expected="the response_id of a decision of this organisation",
+            found=repr(response_id),
+            remedy="`compliance decide --json` prints the response_id of each decision.",
+        )
+    return entry
+
+
+def replayable_decisions(conn: Connection) -> tuple[list[str], int]:
+    """(ids of the decisions whose content is there, in order; how many were erased)."""
+    rows = conn.execute(
+        "SELECT response_id, work_id = 'erased' FROM compliance.decisions ORDER BY decided_at, response_id"
+    ).fetchall()
+    return [response_id for response_id, erased in rows if not erased], sum(erased for _, erased in rows)
+
+
+def decision(conn: Connection, response_id: str, year: int) -> dict[str, object] | None:
     """The decision's row with its release's manifest."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT d.response_id, d.year, d.workload, d.outcome, d.reason, d.confidence, d.envelope, d.release_id,"
-            " d.index_version, d.idempotency_key, d.decided_at, r.manifest, w.input, w.input_sha256"
-            " FROM compliance.decisions d JOIN compliance.releases r USING (organization_id, release_id)"
-            " JOIN compliance.work_items w USING (organization_id, work_id) WHERE d.response_id = %s",
-            [response_id],
+            "SELECT d.response_id, d.year, d.workload, d.outcome, d.reason, d.confidence, d.release_id, d.index_version,"
+            " d.decided_at, r.manifest FROM compliance.decisions d"
+            " JOIN compliance.releases r USING (organization_id, release_id) WHERE d.response_id = %s AND d.year = %s",
+            [response_id, year],
         ).fetchone()
+
+
+def decision_keys(conn: Connection, response_ids: list[str]) -> dict[str, str]:
+    """response id -> the idempotency key in its row."""
+    rows = conn.execute(
+        "SELECT response_id, idempotency_key FROM compliance.decisions WHERE response_id = ANY(%s)", [response_ids]
+    ).fetchall()
+    return {response_id: key for response_id, key in rows}
+
+
+def chunk_digests(conn: Connection, chunk_ids: list[str]) -> dict[str, str]:
+    """chunk id -> SHA-256 of its text as it is stored now."""
+    rows = conn.execute("SELECT chunk_id, text FROM compliance.chunks WHERE chunk_id = ANY(%s)", [chunk_ids])
+    return {chunk_id: sha256_hex(text) for chunk_id, text in rows}
+
+
+def document_digests(conn: Connection, doc_ids: list[str]) -> dict[str, str]:
+    """document id -> SHA-256 of its text as it is stored now."""
+    rows = conn.execute("SELECT filing_id, raw_text FROM compliance.documents WHERE filing_id = ANY(%s)", [doc_ids])
+    return {doc_id: sha256_hex(text) for doc_id, text in rows}
 
 
 def index_versions(conn: Connection, versions: list[str]) -> list[dict[str, object]]:
@@ -28,21 +72,58 @@ def index_versions(conn: Connection, versions: list[str]) -> list[dict[str, obje
         ).fetchall()
 
 
-def edges(conn: Connection, response_id: str, year: int) -> list[dict[str, object]]:
-    """From the raw file to the cited characters: one row for each chunk that was retrieved or cited."""
+def sources_of(conn: Connection, doc_ids: list[str]) -> list[dict[str, object]]:
+    """From the raw file to the document, for documents that are still there."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT e.role, e.position, e.chunk_id, e.doc_id, e.page, e.char_start, e.char_end, e.object_sha256,"
-            " c.section, c.text_sha256, c.chunker_version, d.title, d.year AS document_year, d.filer_category,"
-            " d.metadata ->> 'normaliser' AS normaliser, d.normaliser_version,"
+            "SELECT d.filing_id AS doc_id, d.object_sha256, d.title, d.year AS document_year, d.filer_category,"
+            " d.metadata ->> 'normaliser' AS normaliser, d.normaliser_version, d.parent_id,"
             " p.pull_id, p.path, p.source_version, p.pulled_at, s.uri AS source_uri"
-            " FROM compliance.decision_edges e"
-            " JOIN compliance.documents d ON d.filing_id = e.doc_id"
-            " JOIN compliance.chunks c ON c.chunk_id = e.chunk_id AND c.year = d.year"
-            " JOIN compliance.raw_pulls p ON p.pull_id = d.pull_id"
-            " JOIN compliance.sources s ON s.source_id = p.source_id"
-            " WHERE e.response_id = %s AND e.year = %s ORDER BY e.role DESC, e.position",
-            [response_id, year],
+            " FROM compliance.documents d JOIN compliance.raw_pulls p ON p.pull_id = d.pull_id"
+            " JOIN compliance.sources s ON s.source_id = p.source_id WHERE d.filing_id = ANY(%s) ORDER BY d.filing_id",
+            [doc_ids],
+        ).fetchall()
+
+
+def sections_of_chunks(conn: Connection, chunks: list[tuple[int, str]]) -> dict[str, tuple[str, str]]:
+    """chunk_id -> (section, chunker version) for (year, chunk_id) pairs."""
+    rows = conn.execute(
+        "SELECT chunk_id, section, chunker_version FROM compliance.chunks WHERE year = ANY(%s) AND chunk_id = ANY(%s)",
+        [sorted({year for year, _ in chunks}), [chunk_id for _, chunk_id in chunks]],
+    ).fetchall()
+    return {chunk_id: (section, version) for chunk_id, section, version in rows}
+
+
+def documents_named(conn: Connection, name: str) -> list[str]:
+    """Ids of documents by id, by raw object, or by path: the whole one or its end."""
+    rows = conn.execute(
+        "SELECT d.filing_id FROM compliance.documents d JOIN compliance.raw_pulls p ON p.pull_id = d.pull_id"
+        " WHERE d.filing_id = %(name)s OR d.object_sha256 = %(name)s OR p.path = %(name)s"
+        " ORDER BY d.live DESC, d.filing_id",
+        {"name": name},
+    ).fetchall()
+    return [doc_id for (doc_id,) in rows]
+
+
+def touched_counts(conn: Connection, doc_ids: list[str]) -> list[dict[str, object]]:
+    """How many decisions of each year documents touched, and in how many they are cited."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT year, count(DISTINCT response_id) AS decisions, count(DISTINCT response_id) FILTER (WHERE cited > 0) AS cited"
+            " FROM compliance.decision_documents WHERE doc_id = ANY(%s) GROUP BY year ORDER BY year",
+            [doc_ids],
+        ).fetchall()
+
+
+def touched_decisions(conn: Connection, doc_ids: list[str], limit: int) -> list[dict[str, object]]:
+    """Decisions that documents touched, the latest first."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT t.response_id, t.year, t.retrieved, t.cited, t.doc_id, d.workload, d.outcome, d.decided_at"
+            " FROM (SELECT response_id, year, doc_id, retrieved, cited FROM compliance.decision_documents"
+            "       WHERE doc_id = ANY(%s) ORDER BY response_id DESC LIMIT %s) t"  # a response id begins with its time
+            " JOIN compliance.decisions d ON d.response_id = t.response_id AND d.year = t.year ORDER BY t.response_id DESC",
+            [doc_ids, limit],
         ).fetchall()
 
 
@@ -66,6 +147,7 @@ def overview(conn: Connection) -> dict[str, object]:
         "SELECT year, index_version, document_count, chunk_count FROM compliance.index_versions WHERE state = 'live' ORDER BY year"
     ).fetchall()
     head = conn.execute("SELECT seq, entry_hash FROM compliance.ledger_heads").fetchone()
+    checkpoints = checkpoint_rows(conn, newest=True)
     sources = conn.execute("SELECT uri FROM compliance.sources ORDER BY registered_at, uri").fetchall()
     return {
         "sources": [uri for (uri,) in sources],
@@ -76,4 +158,6 @@ def overview(conn: Connection) -> dict[str, object]:
         ],
         "work": {state: count for state, count in work},
         "ledger": {"entries": head[0] if head else 0, "head": head[1] if head else None},
+        "checkpoint": {"tree_size": checkpoints[0][0], "signed_at": checkpoints[0][3]} if checkpoints else None,
+        "verification": last_verification(conn),
     }

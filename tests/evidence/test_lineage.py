@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from compliance_assets import commands
+from compliance_assets.audit_ledger.store import content_of, entry_of
 from compliance_assets.contracts.canonical import digest_of, sha256_hex
 from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.deployment import Deployment
@@ -36,7 +37,7 @@ class Filled:
 
     def lineage(self, question_id: str) -> dict[str, object]:
         with self.deployment.postgres.connect() as conn:
-            return lineage_of(conn, self.responses[question_id])
+            return lineage_of(conn, self.deployment.keyring, self.responses[question_id])
 
 
 @pytest.fixture(scope="module")
@@ -147,15 +148,17 @@ def test_every_retrieved_span_is_the_text_whose_digest_its_chunk_has(filled: Fil
 def test_the_ledger_names_the_same_objects_documents_chunks_and_index_as_the_lineage(filled: Filled) -> None:
     lineage = filled.lineage("decided")
     with filled.deployment.postgres.connect() as conn:
-        row = conn.execute(
-            "SELECT body FROM compliance.ledger_entries WHERE subject_id = %s", [lineage["response_id"]]
-        ).fetchone()
-    assert row is not None
-    recorded = json.loads(row[0])["lineage"]
+        entry = entry_of(conn, str(lineage["response_id"]))
+        assert entry is not None
+        content = content_of(conn, filled.deployment.keyring, entry)
+    assert content is not None
+    recorded = content.as_json()["lineage"]
 
-    assert recorded["raw_objects"] == [raw["object_sha256"] for raw in lineage["raw_objects"]]
-    assert recorded["documents"] == [document["doc_id"] for document in lineage["documents"]]
-    assert recorded["chunks"] == [span["chunk_id"] for span in lineage["retrieved"]]
+    assert [d["object_sha256"] for d in recorded["documents"]] == [
+        raw["object_sha256"] for raw in lineage["raw_objects"]
+    ]
+    assert [d["doc_id"] for d in recorded["documents"]] == [document["doc_id"] for document in lineage["documents"]]
+    assert [c["chunk_id"] for c in recorded["chunks"]] == [span["chunk_id"] for span in lineage["retrieved"]]
     assert recorded["cited_chunks"] == [span["chunk_id"] for span in lineage["cited"]]
     assert recorded["index_version"] == lineage["index_versions"][0]["index_version"]
 
@@ -163,7 +166,7 @@ def test_the_ledger_names_the_same_objects_documents_chunks_and_index_as_the_lin
 @pytest.mark.parametrize("response_id", ["rsp_00000000000000000000000000", "", "' OR true --", "rsp_é"])
 def test_an_id_that_is_not_known_is_refused(filled: Filled, response_id: str) -> None:
     with filled.deployment.postgres.connect() as conn, pytest.raises(InvalidInput, match="no such decision") as refused:
-        lineage_of(conn, response_id)
+        lineage_of(conn, filled.deployment.keyring, response_id)
 
     assert refused.value.found == repr(response_id)
 
@@ -171,7 +174,7 @@ def test_an_id_that_is_not_known_is_refused(filled: Filled, response_id: str) ->
 def test_another_organisations_decision_is_not_known(filled: Filled, database_url: str, session_dir: Path) -> None:
     other = new_deployment(database_url, session_dir)
     with other.postgres.connect() as conn, pytest.raises(InvalidInput):
-        lineage_of(conn, filled.responses["decided"])
+        lineage_of(conn, other.keyring, filled.responses["decided"])
 
 
 def test_the_lineage_can_be_written_as_json(filled: Filled) -> None:
@@ -208,5 +211,7 @@ def test_the_overview_counts_every_room(filled: Filled) -> None:
         overview = store.overview(conn)
 
     assert overview["work"] == {"done": 2, "review": 2}
-    assert overview["ledger"]["entries"] == 4
+    assert overview["ledger"]["entries"] > 4, "four decisions, the indexes put in place, the key that signs"
+    assert overview["checkpoint"]["tree_size"] == overview["ledger"]["entries"]
+    assert overview["verification"]["verified"] is True
     assert {index["year"] for index in overview["indexes"]} >= {2021, 2022}

@@ -1,0 +1,237 @@
+"""Replays a decision from the ledger: recorded, as proof, or asked again, as a rate.
+
+Recorded: from the stored input, query vector, hit set and model response, every later field is derived again by the code
+that derives it first, over the pinned chunks and without an index, and the whole content must be byte-equal.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
+from os.path import commonprefix
+from typing import Any
+
+from compliance_assets.audit_ledger.chain import Entry
+from compliance_assets.audit_ledger.content import Content
+from compliance_assets.audit_ledger.store import sealed_under
+from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.contracts.hit import Hit
+from compliance_assets.contracts.release import Release
+from compliance_assets.evidence import store
+from compliance_assets.evidence.archive import Archive
+from compliance_assets.evidence.erasure import opened_content
+from compliance_assets.model_decisions import store as decision_store
+from compliance_assets.model_decisions.decide import Decision, SourceDocument, decide, ledger_body, ledger_content
+from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.year_index.exact import decoded, similarity
+from compliance_assets.year_index.retrieved import Retrieved
+from compliance_assets.year_index.store import describe_chunks, stored_vectors
+from resources.postgres import Connection
+from resources.providers import Completion, Provider
+
+SHOWN = 200  # characters of a value that differs
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of the record that came out otherwise."""
+
+    field: str
+    recorded: str
+    replayed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a recorded replay came to."""
+
+    response_id: str
+    equal: bool
+    differences: tuple[Difference, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """Several recorded replays. `erased` were left out: their content is gone."""
+
+    replayed: int
+    erased: int
+    different: tuple[Replay, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every one was byte-equal."""
+        return not self.different
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {**asdict(self), "equal": self.equal}
+
+
+@dataclass(frozen=True, slots=True)
+class Requery:
+    """How often a model, asked again, answered otherwise. No proof of anything: models vary."""
+
+    response_id: str
+    model: str
+    times: int
+    same_decision: float
+    same_citations: float
+    same_answer: float
+    decisions: dict[str, int]
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A provider that answers what was answered."""
+
+    model: str
+    completion: Completion
+
+    def complete(self, prompt: str) -> Completion:
+        """The recorded answer, whatever is asked: a prompt that differs shows in its own field."""
+        return self.completion
+
+
+def replay_all(archive: Archive, response_ids: Sequence[str] | None = None) -> Replays:
+    """Replay these decisions, or every one that is not erased."""
+    with archive.postgres.connect() as conn:
+        erased = 0
+        if response_ids is None:
+            response_ids, erased = store.replayable_decisions(conn)
+        replays = [replay(conn, archive, response_id) for response_id in response_ids]
+    return Replays(len(replays), erased, tuple(r for r in replays if not r.equal))
+
+
+def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
+    """Derive a decision again from its record. Raises InvalidInput for one that is unknown or erased."""
+    entry, content = recorded(conn, archive, response_id)
+    value = content.as_json()
+    decision = _again(conn, value, Recorded(value["response_envelope"]["model"], _completion(value)))
+    replayed = ledger_content(decision, _documents_again(conn, value))
+    body = {**ledger_body(decision), "sealed_under": list(sealed_under(entry))}
+    differences = [
+        *_differences("", value, json.loads(canonical_json(replayed))),
+        *_differences("body.", json.loads(entry.body), json.loads(canonical_json(body))),
+    ]
+    equal = canonical_json(replayed) == content.text.encode() and canonical_json(body) == entry.body.encode()
+    if not equal and not differences:
+        differences.append(Difference("canonical form", "another spelling of the same values", "canonical JSON"))
+    return Replay(response_id, equal, tuple(differences))
+
+
+def requery(conn: Connection, archive: Archive, response_id: str, times: int) -> Requery:
+    """Ask the configured model the recorded prompt again, several times, and compare what came of it."""
+    _, content = recorded(conn, archive, response_id)
+    value = content.as_json()
+    was, provider = value["response_envelope"], archive.provider
+    envelopes = [_again(conn, value, provider).envelope.model_dump(mode="json") for _ in range(times)]
+    decisions = Counter(envelope["decision"] for envelope in envelopes)
+
+    def share(*fields: str) -> float:
+        return sum(all(e[f] == was[f] for f in fields) for e in envelopes) / times
+
+    return Requery(
+        response_id, provider.model, times, share("decision"), share("citations"),
+        share("decision", "response_segments", "citations"), dict(decisions),
+    )  # fmt: skip
+
+
+def recorded(conn: Connection, archive: Archive, response_id: str) -> tuple[Entry, Content]:
+    """A decision's entry and its opened content."""
+    entry = store.decision_entry(conn, response_id)
+    content = opened_content(conn, archive.keyring, entry)
+    if "query_vector" not in content.as_json():
+        raise InvalidInput(
+            "this decision cannot be replayed",
+            expected="a decision recorded with its query vector",
+            found=f"entry {entry.seq} of schema version {entry.schema_version}",
+            remedy="`compliance lineage` shows what was recorded of it.",
+        )
+    return entry, content
+
+
+def _again(conn: Connection, value: dict[str, Any], provider: Provider) -> Decision:
+    return decide(
+        WorkItem(**{**value["input"], "opt_in_years": tuple(value["input"]["opt_in_years"])}),
+        _retrieved_again(conn, value),
+        provider,
+        source=partial(decision_store.source_text, conn),
+        release=Release(**value["release"]),
+        index_version=value["lineage"]["index_version"],
+        now=datetime.fromisoformat(value["decided_at"]),
+        salt=bytes.fromhex(value["salt"]),
+        query_vector=value["query_vector"],
+    )
+
+
+def _retrieved_again(conn: Connection, value: dict[str, Any]) -> list[Retrieved]:
+    """The recorded hit set with texts, places and exact similarities taken from the pinned chunks, in their order."""
+    hits = [Hit.model_validate(hit) for hit in value["hits"]]
+    years = {d["doc_id"]: d["year"] for d in value["lineage"]["documents"]}
+    described = describe_chunks(conn, [(years[hit.doc_id], hit.chunk_id) for hit in hits])
+    digests = {chunk["chunk_id"]: chunk["text_sha256"] for chunk in value["lineage"]["chunks"]}
+    vectors = stored_vectors(conn, hits[0].method.embedder_digest, list(digests.values())) if hits else {}
+    query = decoded(value["query_vector"])
+    found = []
+    for hit in hits:
+        if hit.chunk_id not in described or digests[hit.chunk_id] not in vectors:
+            continue  # its absence shows as a difference of the hit set
+        title, page, start, end, text = described[hit.chunk_id]
+        score = similarity(query, vectors[digests[hit.chunk_id]])
+        place = {"doc_title": title, "page": page, "char_range": (start, end)}
+        found.append(Retrieved(hit.model_copy(update={**place, "embedding_score": score, "score": score}), text))
+    found.sort(key=lambda r: (-r.hit.embedding_score, r.hit.chunk_id))
+    return [Retrieved(r.hit.model_copy(update={"rank": rank}), r.text) for rank, r in enumerate(found, start=1)]
+
+
+def _documents_again(conn: Connection, value: dict[str, Any]) -> list[SourceDocument]:
+    """The documents as they stand, the digests of their texts taken anew."""
+    doc_ids = [document["doc_id"] for document in value["lineage"]["documents"]]
+    digests = store.document_digests(conn, doc_ids)
+    return [replace(d, text_sha256=digests[d.doc_id]) for d in decision_store.documents_of(conn, doc_ids)]
+
+
+def _completion(value: dict[str, Any]) -> Completion:
+    route = (value["provider_route"] or [{"provider": "", "model": "", "attempts": 0, "latency_seconds": 0.0}])[0]
+    return Completion(
+        value["model_response"] or "", route["model"], route["provider"], route["attempts"], route["latency_seconds"]
+    )
+
+
+def _differences(path: str, was: Any, now: Any) -> Sequence[Difference]:
+    if was == now:
+        return []
+    if isinstance(was, dict) and isinstance(now, dict):
+        return [
+            d for name in sorted({*was, *now}) for d in _differences(f"{path}{name}.", was.get(name), now.get(name))
+        ]
+    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        pairs = enumerate(zip(was, now, strict=True))
+        return [d for at, (a, b) in pairs for d in _differences(f"{path}{at}.", a, b)]
+    return [Difference(path.rstrip("."), *_shown(was, now))]
+
+
+def _shown(was: object, now: object) -> tuple[str, str]:
+    """Both as JSON; of long ones the part where they begin to differ."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in (was, now)]
+    start = max(0, len(commonprefix(texts)) - SHOWN // 4)
+    return _cut(texts[0], start), _cut(texts[1], start)
+
+
+def _cut(text: str, start: int) -> str:
+    if len(text) <= SHOWN:
+        return text
+    part = text[start : start + SHOWN]
+    return f"{'…' if start else ''}{part}{'…' if start + SHOWN < len(text) else ''} ({len(text)} characters)"
