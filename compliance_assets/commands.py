@@ -1,13 +1,16 @@
 """What the longer verbs do: sequences of job runs and of work, in the order that a person would start them."""
 
 import json
+import os
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from compliance_assets import keys
-from compliance_assets.audit_ledger.verify import verify_ledger
+from compliance_assets.audit_ledger.checkpoints import checkpoint_ledger
+from compliance_assets.audit_ledger.verify import verify_and_record
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
@@ -24,7 +27,9 @@ from compliance_assets.year_index.backlog import stale_years
 from evals.gold_pages import Page, gold_pages_of, score_gold_pages
 from resources.location import canonical_uri
 
-INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX)
+#: A run that writes entries ends with a checkpoint over them.
+INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX, keys.LEDGER_CHECKPOINTS)
+DECIDING = (*keys.YEARLY, keys.LEDGER_CHECKPOINTS)
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ def decide(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEn
         queued = decision_store.queued_years(conn)
     for year in sorted({item.year for item in items} & set(queued)):
         drain_year(deployment.desk, year)
+    checkpoint_ledger(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
     return _envelopes(deployment, items)
 
 
@@ -90,10 +96,10 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
         waiting = [i for i in items if i.year in stale or needs_deciding(conn, deployment.desk, i)]
         decision_store.enqueue(conn, waiting)
         queued = decision_store.queued_years(conn)
-    _run_years(deployment, sorted({*stale, *queued}), report, assets=keys.YEARLY)
+    _run_years(deployment, sorted({*stale, *queued}), report, assets=DECIDING)
     envelopes = _envelopes(deployment, items)
+    verification = verify_and_record(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
     with deployment.postgres.connect() as conn:
-        verification = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
         doc_ids = sorted({chunk.doc_id for e in envelopes for chunk in e.retrieved_chunks})
         files = evidence_store.files_of(conn, doc_ids)
     report.seconds = round(time.monotonic() - started, 2)
@@ -113,6 +119,28 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
         "verified": verification.verified,
         "ledger": verification.as_json(),
     }
+
+
+def export_file(deployment: Deployment, format: str, out: Path, since: int, open_content: bool) -> int:
+    """Write the ledger into a file that only its owner reads; the file is there when it is complete. Returns its lines."""
+    from compliance_assets.evidence.exports.deliver import write_events, write_jsonl
+
+    draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        with (
+            open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle,
+            deployment.postgres.connect() as conn,
+        ):
+            if format == "jsonl":
+                count = write_jsonl(conn, deployment.keyring, handle, since, open_content=open_content)
+            else:
+                count = write_events(conn, format, handle, since)
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+    return count
 
 
 def read_questions(path: Path, workload: str) -> list[tuple[WorkItem, frozenset[Page]]]:
@@ -190,7 +218,7 @@ def _stale(deployment: Deployment) -> list[int]:
 def _envelopes(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEnvelope]:
     work_ids = [item.work_id for item in items]
     with deployment.postgres.connect() as conn:
-        envelopes = decision_store.envelopes_of_work(conn, work_ids)
+        envelopes = decision_store.envelopes_of_work(conn, deployment.keyring, work_ids)
         waiting = decision_store.waiting_reasons(conn, work_ids)
     if waiting:
         raise DependencyUnavailable(

@@ -7,11 +7,15 @@ from functools import cached_property
 from pathlib import Path
 
 from compliance_assets.audit_ledger import store as ledger_store
+from compliance_assets.audit_ledger.checkpoints import known_keys
 from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.evidence.archive import Archive
 from compliance_assets.migrations.runner import migrate
 from compliance_assets.model_decisions.drain import Desk
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
+from compliance_assets.year_index.pointers import adopt_pointers
+from resources.checkpoint_log import CheckpointLog
 from resources.clock import system_clock
 from resources.embedder import Embedder, embedder_from
 from resources.keyring import Keyring
@@ -39,6 +43,9 @@ class Deployment:
         with self.postgres.connect() as conn:
             if ledger_store.head(conn).seq == 0:  # a new key would orphan the entries of a lost one
                 self.keyring.create_if_missing()
+            elif not known_keys(conn):
+                self.keyring.create_signing_key_if_missing()
+                adopt_pointers(conn, self.keyring)
 
     @cached_property
     def postgres(self) -> Postgres:
@@ -67,9 +74,18 @@ class Deployment:
 
     @cached_property
     def keyring(self) -> Keyring:
-        """The master key, outside Postgres."""
-        key_file = self.settings.data_dir / "keys" / "master.key"
-        return Keyring(key_file, environment_key=os.environ.get("COMPLIANCE_MASTER_KEY"))
+        """The master keys and the signing key, outside Postgres."""
+        return Keyring(
+            self.settings.data_dir / "keys" / "master.key",
+            environment_key=os.environ.get("COMPLIANCE_MASTER_KEY"),
+            secret_url=os.environ.get("COMPLIANCE_MASTER_KEY_URL"),
+            environment_signing_key=os.environ.get("COMPLIANCE_SIGNING_KEY"),
+        )
+
+    @cached_property
+    def checkpoint_log(self) -> CheckpointLog:
+        """Where checkpoints are published, outside Postgres."""
+        return CheckpointLog(self.settings.checkpoint_url)
 
     @cached_property
     def provider(self) -> Provider:
@@ -91,6 +107,13 @@ class Deployment:
         """Everything that deciding needs."""
         return Desk(self.postgres, self.embedder, self.provider, self.keyring, system_clock, self.progress)
 
+    @cached_property
+    def archive(self) -> Archive:
+        """Everything that evidence is made from."""
+        return Archive(
+            self.settings, self.postgres, self.keyring, self.objects, self.checkpoint_log, self.provider, system_clock
+        )
+
     def resources(self) -> dict[str, object]:
         """By the names that assets, checks and sensors ask for."""
         return {
@@ -100,6 +123,8 @@ class Deployment:
             "ocr": self.ocr,
             "embedder": self.embedder,
             "keyring": self.keyring,
+            "checkpoint_log": self.checkpoint_log,
+            "archive": self.archive,
             "desk": self.desk,
             "progress": self.progress,
         }

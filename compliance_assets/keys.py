@@ -13,11 +13,15 @@ EMBEDDINGS = dg.AssetKey("embeddings")
 YEAR_INDEX = dg.AssetKey("year_index")
 MODEL_DECISIONS = dg.AssetKey("model_decisions")
 AUDIT_LEDGER = dg.AssetKey("audit_ledger")
+LEDGER_CHECKPOINTS = dg.AssetKey("ledger_checkpoints")
+WORM_REPLICA = dg.AssetKey("worm_replica")
 GOLDEN_SET = dg.AssetKey("golden_set")
 
 #: Unpartitioned: the year is what normalisation finds.
 INTAKE = (RAW_PULLS, NORMALISED_DOCUMENTS)
 #: Partitioned by year.
 YEARLY = (CHUNKS, EMBEDDINGS, YEAR_INDEX, MODEL_DECISIONS, AUDIT_LEDGER)
+#: Unpartitioned again: one tree over all years.
+PROOF = (LEDGER_CHECKPOINTS, WORM_REPLICA)
 #: What decides whether a change may serve.
 CONTROL = (GOLDEN_SET,)

@@ -36,8 +36,21 @@ def show_status(found: Mapping[str, Any]) -> None:
         "indexes": f"{len(found['indexes'])} years, {sum(i['chunks'] for i in found['indexes']):,} chunks",
         "work": _counts(found["work"]),
         "ledger": f"{found['ledger']['entries']:,} entries, head {(found['ledger']['head'] or 'none')[:16]}",
+        "checkpoint": _checkpoint(found["checkpoint"]),
+        "verification": _verification(found["verification"]),
     }
     _facts(rows)
+
+
+def _checkpoint(found: Mapping[str, Any] | None) -> str:
+    return f"{found['tree_size']:,} entries, {str(found['signed_at'])[:19]}" if found else "none"
+
+
+def _verification(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return "never"
+    state = "verified" if found["verified"] else f"{found['findings']} FINDINGS"
+    return f"{state}, {found['tree_size']:,} entries, {str(found['verified_at'])[:19]}, {found['seconds']:.2f} s"
 
 
 def show_corpus(report: Mapping[str, Any]) -> None:
@@ -132,6 +145,8 @@ def show_lineage(steps: Mapping[str, Any]) -> None:
             highlight=False,
         )
     decision, entry = steps["decision"], steps["ledger_entry"]
+    if steps["erased"]:
+        console.print(f"[yellow]erased:[/] {steps['erased']}", highlight=False)
     _facts(
         {
             "index": ", ".join(i["index_version"] for i in steps["index_versions"]) or "none",
@@ -143,20 +158,146 @@ def show_lineage(steps: Mapping[str, Any]) -> None:
     )
 
 
-def show_verification(result: Mapping[str, Any]) -> None:
-    """Verified, or what does not hold."""
-    state = "[green]verified[/]" if result["verified"] else "[bold red]NOT VERIFIED[/]"
-    Console().print(
-        f"{state}: {result['entries']:,} entries, head {result['head'][:16]}, {result['seconds']} s", highlight=False
+def show_touched(touched: Mapping[str, Any]) -> None:
+    """A document, and the decisions that it touched."""
+    _table(
+        "Documents",
+        ("document", "title", "year", "path"),
+        [(d["doc_id"], d["title"], str(d["document_year"]), d["path"]) for d in touched["documents"]],
     )
+    columns = ("year", "decisions", "cited")
+    _table(
+        f"{touched['decisions']:,} decisions by year",
+        columns,
+        [tuple(f"{row[name]}" for name in columns) for row in touched["by_year"]],
+    )
+    _table(
+        "The latest",
+        ("decision", "decided at", "outcome", "hits", "citations"),
+        [
+            (row["response_id"], str(row["decided_at"])[:19], row["outcome"], str(row["retrieved"]), str(row["cited"]))
+            for row in touched["latest"]
+        ],
+    )
+
+
+def show_verification(result: Mapping[str, Any]) -> None:
+    """Verified, or what does not hold, the first bad entry on top."""
+    state = "[green]verified[/]" if result["verified"] else "[bold red]NOT VERIFIED[/]"
+    since = f" behind the checkpoint of {result['since']:,}" if result["since"] else ""
+    Console().print(
+        f"{state}: {result['entries']:,} entries{since}, head {result['head'][:16]}, "
+        f"{result['checkpoints']:,} checkpoints, {result['seconds']} s",
+        highlight=False,
+    )
+    if "contents" in result:
+        Console().print(
+            f"evidence: {result['contents']:,} sealed contents and all they rest on, {result['erased']:,} erased, "
+            f"{result['evidence_seconds']} s",
+            highlight=False,
+        )
+    if result["amended"]:
+        Console().print(f"rewritten and documented: entries {', '.join(map(str, result['amended']))}", highlight=False)
     if result["findings"]:
         _table(
             "Findings",
             ("entry", "problem", "expected", "found"),
-            [(str(f["seq"]), f["problem"], f["expected"][:24], f["found"][:24]) for f in result["findings"]],
+            [(str(f["seq"] or ""), f["problem"], f["expected"][:24], f["found"][:24]) for f in result["findings"]],
         )
     if result["unmatched_decisions"]:
         Console().print(f"Decisions that do not match the ledger: {', '.join(result['unmatched_decisions'])}")
+
+
+def show_bundle(result: Mapping[str, Any]) -> None:
+    """A dossier's checks, one a line."""
+    for check in result["checks"]:
+        mark = "[green]ok[/]   " if check["holds"] else "[bold red]FALSE[/]"
+        detail = f": {check['detail']}" if check["detail"] else ""
+        Console().print(f"{mark} {_plain(check['name'] + detail)}", highlight=False, soft_wrap=True)
+    for note in result["notes"]:
+        Console().print(f"note  {_plain(note)}", highlight=False, soft_wrap=True)
+    Console().print(_plain(result["conclusion"]), highlight=False)
+
+
+def show_proof(found: Mapping[str, Any]) -> None:
+    """An inclusion proof with its checkpoint."""
+    console = Console()
+    _facts(
+        {
+            "decision": f"{found['response_id']}, entry {found['seq']:,}",
+            "leaf": f"{found['leaf_index']:,} of a tree of {found['tree_size']:,}, {found['leaf_hash']}",
+            "root": found["root"],
+            "public key": found["public_key"],
+        }
+    )
+    for line in found["hashes"]:
+        console.print(f"  {line}", highlight=False)
+    console.print("\n" + found["checkpoint"].rstrip(), highlight=False, markup=False)
+
+
+def show_replays(done: Mapping[str, Any]) -> None:
+    """Byte-equal, or where not."""
+    state = "[green]equal[/]" if done["equal"] else "[bold red]DIFFERENT[/]"
+    Console().print(
+        f"{state}: {done['replayed']:,} decisions derived again from the record"
+        + (f", {done['erased']:,} erased" if done["erased"] else ""),
+        highlight=False,
+    )
+    for replay in done["different"]:
+        rows = [(d["field"], d["recorded"], d["replayed"]) for d in replay["differences"]]
+        _table(replay["response_id"], ("field", "recorded", "replayed"), rows)
+
+
+def show_requery(rate: Mapping[str, Any]) -> None:
+    """How often another answer came. A rate, no proof."""
+    _facts(
+        {
+            "asked again": f"{rate['model']}, n = {rate['times']}",
+            "same decision": f"{rate['same_decision']:.0%}",
+            "same citations": f"{rate['same_citations']:.0%}",
+            "same answer": f"{rate['same_answer']:.0%}",
+            "decisions": _counts(rate["decisions"]),
+        }
+    )
+
+
+def show_dossier(written: Mapping[str, Any]) -> None:
+    """Where it is and how to check it."""
+    Console().print(
+        f"{written['path']}: {len(written['files'])} files, proof in the tree of {written['tree_size']:,} entries",
+        highlight=False,
+        soft_wrap=True,
+    )
+    Console().print("Unpack it anywhere and run: python3 -I -S verify.py --key VKEY", highlight=False)
+
+
+def show_erasure(done: Mapping[str, Any]) -> None:
+    """What was erased, and what a person still has to delete."""
+    counts = ", ".join(f"{done[name]:,} {name}" for name in ("keys", "entries", "decisions", "documents", "objects"))
+    Console().print(f"{'would erase' if done['dry_run'] else 'erased'}: {counts}", highlight=False)
+    for path in done["still_at_source"]:
+        Console().print(f"[yellow]delete at its source too:[/] {_plain(path)}", highlight=False, soft_wrap=True)
+
+
+def show_holds(holds: Sequence[Mapping[str, Any]]) -> None:
+    """The holds in force."""
+    columns = ("hold_id", "order_ref", "placed_by", "placed_at")
+    _table("Holds in force", columns, [tuple(str(row[name])[:30] for name in columns) for row in holds])
+
+
+def show_oversight(found: Mapping[str, Any]) -> None:
+    """What was made of an entry, step by step."""
+    rows = [
+        (c["occurred_at"][:19], c["state"], c["reviewer"], "erased" if c["note"] is None else c["note"])
+        for c in found["changes"]
+    ]
+    _table(f"Oversight of entry {found['seq']}", ("when", "state", "reviewer", "note"), rows)
+
+
+def show_incidents(found: Sequence[Mapping[str, Any]]) -> None:
+    """The register, the newest last."""
+    columns = ("incident_id", "severity", "state", "opened_at", "summary")
+    _table("Incidents", columns, [tuple(str(row[name]) for name in columns) for row in found[-MAX_ROWS:]])
 
 
 def show_demo(report: Mapping[str, Any]) -> None:
@@ -183,6 +324,10 @@ def show_demo(report: Mapping[str, Any]) -> None:
     if report["decisions"]:
         first = report["decisions"][0]["response_id"]
         Console().print(f"Next: `compliance lineage {first}` or `make dev`.", highlight=False)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -7,8 +7,8 @@ from compliance_assets import keys
 #: Everything for one year. Launched for several years it is one run a year.
 corpus_to_ledger = dg.define_asset_job(
     "corpus_to_ledger",
-    selection=dg.AssetSelection.assets(*keys.INTAKE, *keys.YEARLY),
-    description="From the sources to the verified ledger, for one year: pulls, reads, indexes, decides.",
+    selection=dg.AssetSelection.assets(*keys.INTAKE, *keys.YEARLY, keys.LEDGER_CHECKPOINTS),
+    description="From the sources to the verified ledger, for one year: pulls, reads, indexes, decides, signs.",
 )
 
 #: The unpartitioned rooms alone: what came in, what was refused, which years it belongs to.
@@ -21,7 +21,7 @@ intake = dg.define_asset_job(
 #: The index of a year, built again although nothing changed, beside the live one.
 reindex_year = dg.define_asset_job(
     "reindex_year",
-    selection=dg.AssetSelection.assets(keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX),
+    selection=dg.AssetSelection.assets(keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX, keys.LEDGER_CHECKPOINTS),
     config={"ops": {"year_index": {"config": {"rebuild": True}}}},
     description="Build a year's index again beside the live one and swap it in when its checks pass.",
 )

@@ -17,6 +17,7 @@ DEFAULT_MODEL = "local/extractive-v1"
 OcrEngine = Literal["auto", "tesseract", "rapidocr", "azure", "none"]
 OCR_ENGINES: tuple[OcrEngine, ...] = get_args(OcrEngine)
 DEFAULT_OCR_MINIMUM_CONFIDENCE = "0.6"
+SIEM_FORMATS = ("jsonl", "ocsf", "cef")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Settings:
     `openai` SDK itself reads, OPENAI_BASE_URL and OPENAI_API_KEY). `path_pattern` is a regular expression with the
     named groups `year` and, optionally, `filer_category`, `doc_type` over a file's relative path. `ocr_engine` is one of
     `OCR_ENGINES`; `auto` is Tesseract with Portuguese where that is installed, else RapidOCR. A document that it reads with
-    less than `ocr_minimum_confidence` (0..1) waits for a person.
+    less than `ocr_minimum_confidence` (0..1) waits for a person. Checkpoints of the ledger are published under
+    `checkpoint_url`, its replica is kept under `worm_url`; `siem_sinks` are (format, URL) of the monitors that it is sent to.
     """
 
     data_dir: Path
@@ -43,6 +45,9 @@ class Settings:
     ocr_minimum_confidence: float = float(DEFAULT_OCR_MINIMUM_CONFIDENCE)
     azure_ocr_endpoint: str = ""
     azure_ocr_key: str = field(default="", repr=False)
+    checkpoint_url: str = ""
+    worm_url: str = ""
+    siem_sinks: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # a URL may hold a password
 
     @classmethod
     def from_environment(
@@ -67,6 +72,9 @@ class Settings:
             ),
             azure_ocr_endpoint=env.get("AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT", ""),
             azure_ocr_key=env.get("AZURE_DOCUMENT_INTELLIGENCE_KEY", ""),
+            checkpoint_url=env.get("COMPLIANCE_CHECKPOINT_URL") or (root / "checkpoints").as_uri(),
+            worm_url=env.get("COMPLIANCE_WORM_URL") or (root / "worm").as_uri(),
+            siem_sinks=_siem_sinks(env.get("COMPLIANCE_SIEM_SINKS", "")),
         )
 
     @property
@@ -106,6 +114,19 @@ def _ocr_engine(env: Mapping[str, str]) -> OcrEngine:
             remedy="Set both, or choose another engine.",
         )
     return engine
+
+
+def _siem_sinks(value: str) -> tuple[tuple[str, str], ...]:
+    sinks = [tuple(part.strip().partition("=")[::2]) for part in value.split(",") if part.strip()]
+    for name, url in sinks:
+        if name not in SIEM_FORMATS or "://" not in url:
+            raise InvalidInput(
+                "COMPLIANCE_SIEM_SINKS is not usable",
+                expected=f"FORMAT=URL, separated by commas, with FORMAT one of {', '.join(SIEM_FORMATS)}",
+                found=f"{name!r} with {'a URL' if '://' in url else 'no URL'}",
+                remedy="For example ocsf=syslog+tls://siem.internal:6514,cef=file:///var/log/ledger.cef",
+            )
+    return tuple((name, url) for name, url in sinks)
 
 
 def _share(name: str, value: str) -> float:

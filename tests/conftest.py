@@ -4,6 +4,7 @@ Row-level security keeps the tests apart exactly as it keeps organisations apart
 """
 
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ def session_dir() -> Iterator[Path]:
     folder.chmod(0o755)
     contain(folder)
     yield folder
+    subprocess.run(
+        ["chattr", "-R", "-f", "-i", str(folder)], check=False, capture_output=True
+    )  # replicas of the ledger
     shutil.rmtree(folder, ignore_errors=True)
 
 

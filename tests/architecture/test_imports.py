@@ -38,7 +38,7 @@ def test_loading_the_code_location_loads_no_heavy_library(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("arguments", [["--help"], ["retrieve", "--help"], ["--version"]])
 def test_the_command_says_what_it_can_do_without_loading_anything_heavy(arguments: list[str], tmp_path: Path) -> None:
-    code = f"from compliance_assets.cli import main; main({arguments!r}, standalone_mode=False)"
+    code = f"from compliance_assets.cli.main import main; main({arguments!r}, standalone_mode=False)"
     loaded = loaded_after(code, tmp_path)
     assert "click" in loaded
     assert loaded & (MODELS | REPORTS | ORCHESTRATION | {"psycopg", "numpy"}) == set()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,9 @@ def filled(cli: Cli, demo: dict[str, Any]) -> Cli:
 def test_demo_takes_in_every_file_and_ends_with_a_ledger_entry_a_question(demo: dict[str, Any]) -> None:
     assert (demo["documents_read"], demo["files"], sum(demo["documents"].values())) == (43, 43, 44)  # one is attached
     assert demo["years"] == [2022, 2023, 2024]
-    assert (demo["questions"], demo["decided_now"], demo["ledger"]["entries"]) == (33, 33, 33)
+    assert (demo["questions"], demo["decided_now"]) == (33, 33)
+    assert demo["ledger"]["entries"] == 33 + 3 + 1, "the decisions, the indexes put in place, the key that signs"
+    assert demo["ledger"]["checkpoints"] == 3, "one at the end of each year's run"
     assert demo["verified"] is True
 
 
@@ -149,6 +152,77 @@ def test_lineage_goes_from_the_raw_object_to_the_ledger_entry(filled: Cli, demo:
     assert filled("lineage", response_id).returncode == 0
 
 
+def test_lineage_goes_from_a_document_to_every_decision_it_touched(filled: Cli, demo: dict[str, Any]) -> None:
+    steps = filled.json("lineage", demo["decisions"][0]["response_id"])
+    document = steps["documents"][0]
+    touched = filled.json("lineage", document["doc_id"])
+
+    assert steps["response_id"] in {row["response_id"] for row in touched["latest"]}
+    assert sum(row["decisions"] for row in touched["by_year"]) == touched["decisions"] > 1
+    for other_name in (document["object_sha256"], steps["raw_objects"][0]["path"]):
+        assert filled.json("lineage", other_name)["decisions"] == touched["decisions"]
+    assert filled("lineage", document["doc_id"]).returncode == 0
+
+
+def test_a_decision_is_proved_replayed_and_handed_out(filled: Cli, demo: dict[str, Any], tmp_path: Path) -> None:
+    response_id = demo["decisions"][0]["response_id"]
+    proof = filled.json("proof", response_id)
+    assert len(bytes.fromhex(proof["root"])) == 32
+    assert filled.json("replay", response_id)["equal"] is True
+    assert filled.json("replay", "--all")["replayed"] >= 33
+    assert filled.json("replay", response_id, "--mode", "requery", "--times", "2")["same_answer"] == 1.0
+
+    dossier = tmp_path / "dossier.zip"
+    assert filled("dossier", response_id, "-o", str(dossier), "--by", "auditor").returncode == 0
+    assert filled("dossier", response_id, "-o", str(dossier)).returncode == 2, "a file is not overwritten"
+    with zipfile.ZipFile(dossier) as packed:
+        packed.extractall(tmp_path / "unpacked")
+    alone = [sys.executable, "-I", "-S", "verify.py", "--key", proof["public_key"]]
+    checked = subprocess.run(alone, cwd=tmp_path / "unpacked", capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    assert checked.stdout.splitlines()[-1].startswith("TRUE")
+    assert filled("verify", "--bundle", str(dossier), "--key", proof["public_key"]).returncode == 0
+    (tmp_path / "unpacked" / "decision.json").write_text("{}")
+    assert filled("verify", "--bundle", str(tmp_path / "unpacked")).returncode == 1
+
+
+def test_a_whole_ledger_is_verified_from_the_first_entry_or_from_a_checkpoint_on(filled: Cli) -> None:
+    signed = filled.json("checkpoint")
+    published = next((filled.data_dir / "checkpoints").glob(f"*/{signed['tree_size']:012}.txt"))
+    whole, behind = filled.json("verify"), filled.json("verify", "--since", str(published))
+
+    assert (whole["verified"], behind["verified"], behind["since"]) == (True, True, signed["tree_size"])
+    assert whole["contents"] > behind["contents"] == 0
+
+
+def test_the_ledger_is_exported_as_lines_that_prove_themselves_and_as_events(filled: Cli, tmp_path: Path) -> None:
+    lines, sent = tmp_path / "ledger.jsonl", tmp_path / "ledger.cef"
+    count = filled.json("export", "-o", str(lines))["entries"]
+    assert len(lines.read_text().splitlines()) == count
+    assert filled.json("export", "--format", "cef", "--to", sent.as_uri())["count"] == count
+    assert filled.json("export", "--format", "cef", "--to", sent.as_uri())["count"] == 0
+    assert len(sent.read_text().splitlines()) == count
+
+
+def test_oversight_and_amendments_are_entries_and_the_ledger_still_holds(filled: Cli, demo: dict[str, Any]) -> None:
+    response_id = demo["decisions"][1]["response_id"]
+    filled.json("oversight", response_id, "--state", "flagged", "--by", "reviewer", "--note", "Look again.")
+    assert [change["note"] for change in filled.json("oversight", response_id)["changes"]] == ["Look again."]
+    assert filled("oversight", response_id).returncode == 0
+    filled.json("amend", "5", "--reason", "a typing error", "--authority", "the compliance officer", "--by", "somebody")
+    assert filled.json("incidents") == []
+    assert filled("verify").returncode == 0
+
+
+def test_keys_are_rotated_on_the_record_and_what_was_made_before_stays_valid(filled: Cli) -> None:
+    before = filled.json("checkpoint")["tree_size"]
+    assert filled.json("rotate-key", "--by", "somebody")["key"] == "k2"
+    assert "+" in filled.json("rotate-key", "--signing", "--by", "somebody")["key"]
+    assert filled.json("checkpoint")["tree_size"] == before + 2
+    assert filled("verify").returncode == 0
+    assert filled.json("replay", "--all")["equal"] is True
+
+
 def test_status_counts_every_room(filled: Cli) -> None:
     found = filled.json("status")
 
@@ -166,6 +240,19 @@ def test_status_counts_every_room(filled: Cli) -> None:
         (["decide", "--question", "x", "--year", "1875"], "2010 to 2026"),
         (["decide", "--question", "x", "--year", "2022", "--workload", "nope"], "ddq.draft_response"),
         (["lineage", "rsp_00000000000000000000000000"], "no such decision"),
+        (["lineage", "no such document"], "neither a decision nor a document"),
+        (["proof", "rsp_00000000000000000000000000"], "no such decision"),
+        (["replay"], "--all"),
+        (["replay", "rsp_00000000000000000000000000"], "no such decision"),
+        (["verify", "--since", "no such file"], "a checkpoint's file"),
+        (["verify", "--since", "999999"], "one of the sizes"),
+        (["erase", "123", "--order", "X-1"], "CPF"),
+        (["erase", "529.982.247-25", "--order", "X-1"], "nothing is held"),
+        (["hold", "529.982.247-25"], "--order"),
+        (["export"], "--out"),
+        (["amend", "1", "--reason", "r", "--authority", "a", "--correction", "nonsense"], "JSON object"),
+        (["incidents", "--resolve", "inc_none"], "incident"),
+        (["oversight", "999999"], "999999"),
         (["nonsense"], "No such command"),
     ],
 )
@@ -225,10 +312,25 @@ def test_verify_exits_with_1_when_an_entry_was_changed(cli: Cli, session_dir: Pa
         other("down")
 
 
+def test_a_person_is_erased_and_everything_else_stays_verifiable(filled: Cli, demo: dict[str, Any]) -> None:
+    truth = read_rows(filled.data_dir / "demo" / "truth.jsonl")
+    person = truth[0]["fields"]["taxpayer_id"]["value"]
+    planned = filled.json("erase", person, "--order", "LGPD-1", "--dry-run")
+    assert planned["documents"] >= 1
+    hold_id = filled.json("hold", person, "--order", "COURT-7")["hold_id"] if planned["keys"] else None
+    if hold_id:
+        assert filled("erase", person, "--order", "LGPD-1").returncode == 2
+        filled.json("hold", "--release", hold_id, "--order", "COURT-8")
+    assert filled.json("erase", person, "--order", "LGPD-1")["documents"] == planned["documents"]
+    assert filled("erase", person, "--order", "LGPD-2").returncode == 2, "nothing is held any more"
+    verified = filled.json("verify")
+    assert (verified["verified"], verified["erased"]) == (True, planned["entries"])
+
+
 def test_nothing_is_written_outside_the_data_directory(filled: Cli) -> None:
     written = {path.name for path in filled.data_dir.iterdir()}
 
-    assert written - {"cache"} == {"dagster", "demo", "keys", "objects", "postgres"}
+    assert written - {"cache"} == {"checkpoints", "dagster", "demo", "keys", "objects", "postgres"}
     assert not (filled.data_dir.parent / ".compliance").exists()
 
 

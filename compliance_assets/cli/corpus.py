@@ -1,68 +1,16 @@
-"""The `compliance` command: thin, one function a verb.
+"""Verbs of who runs it: the database, the corpus, questions and their decisions."""
 
-Exit codes: 0 fine, 1 a check failed, 2 wrong use, 3 a dependency is not reachable.
-"""
-
-import contextlib
-import functools
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from compliance_assets import terminal
-from compliance_assets.contracts.errors import ComplianceError, InvalidInput
-from resources.settings import Settings
+from compliance_assets.cli.verb import Result, verb
+from compliance_assets.contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
     from compliance_assets.deployment import Deployment
-
-Result = tuple[object, Callable[[], None], int]  # what --json prints, what a person is shown, the exit code
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="compliance-assets")
-def main() -> None:
-    """Cited decisions over a firm's documents, with a ledger that proves each one."""
-
-
-def verb(function: Callable[..., Result]) -> click.Command:
-    """A command with --json and --data-dir, whose errors say what was expected, what was found and what to do."""
-
-    @functools.wraps(function)
-    def run(as_json: bool, data_dir: Path | None, **arguments: Any) -> None:
-        try:
-            with contextlib.ExitStack() as stack:
-                payload, show, code = function(_deployment(data_dir, stack), **arguments)
-        except ComplianceError as problem:
-            payload, show, code = problem.as_dict(), functools.partial(terminal.show_error, problem), problem.exit_code
-        if as_json:
-            click.echo(json.dumps(payload, ensure_ascii=False, indent=2, default=str))
-        else:
-            show()
-        sys.exit(code)
-
-    command = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")(run)
-    command = click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where everything is kept (default: $COMPLIANCE_DATA_DIR or .compliance/).",
-    )(command)
-    return main.command(name=function.__name__.rstrip("_"))(command)
-
-
-def _deployment(data_dir: Path | None, stack: contextlib.ExitStack) -> "Deployment":
-    """The deployment that the environment and --data-dir describe, its progress drawn on standard error."""
-    from compliance_assets.deployment import Deployment
-    from resources.progress import Terminal
-    from resources.telemetry import contain
-
-    settings = Settings.from_environment(data_dir=data_dir)
-    contain(settings.data_dir)
-    return Deployment(settings, progress=stack.enter_context(Terminal()))
 
 
 @verb
@@ -184,27 +132,6 @@ def decide(
     decided = commands.decide(deployment, items)
     envelopes = [envelope.model_dump(mode="json") for envelope in decided]
     return envelopes if questions else envelopes[0], lambda: terminal.show_decisions(envelopes), 0
-
-
-@verb
-@click.argument("response_id")
-def lineage(deployment: "Deployment", response_id: str) -> Result:
-    """Every step of a decision, from the raw object's digest to the ledger entry."""
-    from compliance_assets.evidence.lineage import lineage_of
-
-    with deployment.postgres.connect() as conn:
-        steps = lineage_of(conn, response_id)
-    return steps, lambda: terminal.show_lineage(steps), 0
-
-
-@verb
-def verify(deployment: "Deployment") -> Result:
-    """Walk the whole ledger: every hash, every link, every decision. Exit code 1 when something does not hold."""
-    from compliance_assets.audit_ledger.verify import verify_ledger
-
-    with deployment.postgres.connect() as conn:
-        result = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id)
-    return result.as_json(), lambda: terminal.show_verification(result.as_json()), 0 if result.verified else 1
 
 
 @verb
