@@ -220,19 +220,16 @@ def show_bundle(result: Mapping[str, Any]) -> None:
 
 
 def show_proof(found: Mapping[str, Any]) -> None:
-    """An inclusion proof with its checkpoint."""
-    console = Console()
-    _facts(
-        {
-            "decision": f"{found['response_id']}, entry {found['seq']:,}",
-            "leaf": f"{found['leaf_index']:,} of a tree of {found['tree_size']:,}, {found['leaf_hash']}",
-            "root": found["root"],
-            "public key": found["public_key"],
-        }
-    )
-    for line in found["hashes"]:
-        console.print(f"  {line}", highlight=False)
-    console.print("\n" + found["checkpoint"].rstrip(), highlight=False, markup=False)
+    """An inclusion proof with its checkpoint, every value whole: they are copied from here."""
+    rows = {
+        "decision": f"{found['response_id']}, entry {found['seq']:,}",
+        "leaf": f"{found['leaf_index']:,} of a tree of {found['tree_size']:,}, {found['leaf_hash']}",
+        "root": found["root"],
+        "public key": found["public_key"],
+    }
+    lines = [f"{name:<12}{value}" for name, value in rows.items()]
+    for line in (*lines, *(f"  {line}" for line in found["hashes"]), "", found["checkpoint"].rstrip()):
+        say(line)()
 
 
 def show_replays(done: Mapping[str, Any]) -> None:

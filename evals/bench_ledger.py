@@ -1,9 +1,9 @@
 """`make bench-ledger`: what the ledger costs with everything on, beside a bare chained insert in the same run.
 
-An append is what a decision costs once it is made: canonical JSON, sealing under its person's key (a new one each), the
-chain, the decision's own rows, the commit with fsync; and the signed checkpoint over all of them, tree included, is part of
-the time. The decisions are made before the clock starts. A bare insert is one row of 1,500 bytes with an HMAC over it and
-the one before.
+An append is what a decision costs once it is made: sealing its content under its person's key (a new one each), the chain,
+the decision's own rows, the commit with fsync; and the signed checkpoint over all of them, tree included, is part of the
+time. The decisions are made, and their content is written as canonical JSON, before the clock starts. A bare insert is one
+row of 1,500 bytes with an HMAC over it and the one before.
 
 Then the ledger is filled to `--entries`, and what an auditor asks of it is measured there: a whole verification, proofs,
 lineage both ways.
@@ -29,11 +29,11 @@ import psycopg
 from compliance_assets.audit_ledger import checkpoints, merkle
 from compliance_assets.audit_ledger import store as ledger
 from compliance_assets.audit_ledger.chain import leaf_of
-from compliance_assets.audit_ledger.verify import verify_ledger
+from compliance_assets.audit_ledger.verify import verify_and_record
 from compliance_assets.deployment import Deployment
 from compliance_assets.evidence.lineage import lineage_of, touched_by
-from compliance_assets.model_decisions.store import record_all
-from evals.ledger_load import Load, Made, decisions, hits_of, law_of
+from compliance_assets.model_decisions.store import Recordable, record_all
+from evals.ledger_load import Load, decisions, hits_of, law_of
 from resources.settings import Settings
 from resources.telemetry import contain
 
@@ -103,7 +103,7 @@ def _whole_rate(deployment: Deployment, start: _Counter, writers: int, batch: in
     first, each = start.take(count), count // writers
     made = [list(decisions(LOAD, first + at * each, each)) for at in range(writers)]
 
-    def write(own: Sequence[Made], ready: Callable[[], object]) -> None:
+    def write(own: Sequence[Recordable], ready: Callable[[], object]) -> None:
         fresh = Deployment(deployment.settings)
         with fresh.postgres.connect() as conn:
             record_all(conn, fresh.keyring, own[:1])
@@ -202,10 +202,10 @@ def _fill(deployment: Deployment, entries: int) -> int:
     return signed.size
 
 
-def _store_sources(conn: psycopg.Connection, made: Sequence[Made]) -> None:
+def _store_sources(conn: psycopg.Connection, made: Sequence[Recordable]) -> None:
     """What the decisions rest on, as the rooms before would have left it: files, documents, chunks."""
-    documents = {d.doc_id: d for _, sources, _ in made for d in sources}
-    chunks = {r.hit.chunk_id: (r, decision.item.year) for decision, _, _ in made for r in decision.retrieved}
+    documents = {d.doc_id: d for each in made for d in each.documents}
+    chunks = {r.hit.chunk_id: (r, m.decision.item.year) for m in made for r in m.decision.retrieved}
     conn.execute(
         "INSERT INTO compliance.sources (organization_id, source_id, uri)"
         " VALUES (compliance.current_organization(), 'src', 'file:///bench') ON CONFLICT DO NOTHING"
@@ -258,9 +258,7 @@ def _verified_per_second(deployment: Deployment, rounds: int) -> list[float]:
     """Entries a second of a whole verification: chain, payload digests, tree, checkpoints, decisions."""
     rates = []
     for _ in range(rounds):
-        published = deployment.checkpoint_log.notes(deployment.postgres.organization_id)
-        with deployment.postgres.connect() as conn:
-            result = verify_ledger(conn, deployment.keyring, deployment.postgres.organization_id, published)
+        result = verify_and_record(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
         if not result.verified:
             raise click.ClickException(f"not verified: {result.findings[:3]}")
         rates.append(result.entries / result.seconds)

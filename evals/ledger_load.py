@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
 from compliance_assets.contracts.hit import Hit, RetrievalMethod
 from compliance_assets.contracts.release import Release
-from compliance_assets.model_decisions.decide import Decision, SourceDocument, decide
+from compliance_assets.model_decisions.decide import SourceDocument, decide
+from compliance_assets.model_decisions.store import Recordable, recordable
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.year_index.retrieved import Retrieved
 from resources.providers import Completion
@@ -33,10 +34,7 @@ class Load:
     persons: bool = True
 
 
-Made = tuple[Decision, tuple[SourceDocument, ...], float]
-
-
-def decisions(load: Load, start: int, count: int, seed: str = "") -> Iterator[Made]:
+def decisions(load: Load, start: int, count: int, seed: str = "") -> Iterator[Recordable]:
     """Decisions `start` … `start + count - 1`: each of a filing of its own, most hits in it, the others in its year's law."""
     for number in range(start, start + count):
         yield _decision(load, number, random.Random(f"{seed}{number}"))  # noqa: S311
@@ -52,7 +50,7 @@ def hits_of(load: Load, number: int) -> list[str]:
     return [content_id("doc", "filing", number), *law_of(load, load.years[number % len(load.years)])]
 
 
-def _decision(load: Load, number: int, rng: random.Random) -> Made:
+def _decision(load: Load, number: int, rng: random.Random) -> Recordable:
     year = load.years[number % len(load.years)]
     doc_ids = hits_of(load, number)
     person = (f"cpf:{number:011}",) if load.persons else ()
@@ -75,7 +73,7 @@ def _decision(load: Load, number: int, rng: random.Random) -> Made:
         salt=rng.randbytes(16),
         query_vector=base64.b64encode(rng.randbytes(64)).decode(),
     )
-    return decision, sources, 0.01
+    return recordable(decision, sources, 0.01)
 
 
 def _hit(load: Load, year: int, doc_id: str, number: int, rank: int, rng: random.Random) -> Retrieved:

@@ -4,10 +4,15 @@ import dagster as dg
 
 from compliance_assets import keys
 
+#: Opening every sealed content again is the night's work, not that of every run.
+SIGNED = dg.AssetSelection.assets(keys.LEDGER_CHECKPOINTS) - dg.AssetSelection.checks(
+    dg.AssetCheckKey(keys.LEDGER_CHECKPOINTS, "evidence_holds")
+)
+
 #: Everything for one year. Launched for several years it is one run a year.
 corpus_to_ledger = dg.define_asset_job(
     "corpus_to_ledger",
-    selection=dg.AssetSelection.assets(*keys.INTAKE, *keys.YEARLY, keys.LEDGER_CHECKPOINTS),
+    selection=dg.AssetSelection.assets(*keys.INTAKE, *keys.YEARLY) | SIGNED,
     description="From the sources to the verified ledger, for one year: pulls, reads, indexes, decides, signs.",
 )
 
@@ -21,7 +26,7 @@ intake = dg.define_asset_job(
 #: The index of a year, built again although nothing changed, beside the live one.
 reindex_year = dg.define_asset_job(
     "reindex_year",
-    selection=dg.AssetSelection.assets(keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX, keys.LEDGER_CHECKPOINTS),
+    selection=dg.AssetSelection.assets(keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX) | SIGNED,
     config={"ops": {"year_index": {"config": {"rebuild": True}}}},
     description="Build a year's index again beside the live one and swap it in when its checks pass.",
 )

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -16,6 +17,7 @@ from resources.embedded_postgres import EmbeddedPostgres
 from resources.settings import Settings
 
 Connection = psycopg.Connection[TupleRow]
+_ORGANIZATIONS: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 CONNECT_PATIENCE_SECONDS = 20.0  # a server that recovers from a crash refuses connections for a moment
 
 
@@ -80,12 +82,23 @@ class Postgres:
             yield conn
 
 
+def organization_of(conn: Connection) -> str:
+    """The organisation of a session. It is asked of the server once; row-level security refuses a row of any other."""
+    known = _ORGANIZATIONS.get(conn)
+    if known is None:
+        row = conn.execute("SELECT current_setting('app.organization_id')").fetchone()
+        assert row is not None
+        known = _ORGANIZATIONS[conn] = str(row[0])
+    return known
+
+
 def enter_organization(conn: Connection, organization_id: str, role: str = "compliance_app") -> None:
     """Drop to a working role inside one organisation, for the life of the session."""
     from pgvector.psycopg import register_vector
 
     conn.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
     conn.execute("SELECT set_config('app.organization_id', %s, false)", [organization_id])
+    _ORGANIZATIONS[conn] = organization_id
     conn.execute("SET jit = off")  # plans here are short; compiling them costs more than running them
     conn.commit()
     register_vector(conn)

@@ -13,7 +13,7 @@ from json.encoder import encode_basestring as _text  # a JSON string without nee
 from typing import NamedTuple
 
 from compliance_assets.audit_ledger.merkle import leaf_hash
-from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.contracts.canonical import Canonical, canonical_json
 from compliance_assets.contracts.ledger_entry import CURRENT_VERSION
 
 #: The hash before the first entry.
@@ -82,7 +82,7 @@ class NewEntry:
     """What a writer wants recorded.
 
     `body` is any JSON object without personal content; it is kept as canonical JSON. Personal content goes into `content`
-    and is sealed under the keys of `data_subjects`: whoever of them is erased takes it along.
+    (an object, or its canonical JSON) and is sealed under the keys of `data_subjects`: whoever of them is erased takes it along.
     """
 
     year: int
@@ -91,7 +91,7 @@ class NewEntry:
     actor: str
     subject_id: str
     body: dict[str, object]
-    content: dict[str, object] | None = None
+    content: Canonical | dict[str, object] | None = None
     data_subjects: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from compliance_assets.contracts.ledger_entry import NO_YEAR
 from resources.checkpoint_log import CheckpointLog
 from resources.clock import rfc3339, system_clock
 from resources.keyring import Keyring
-from resources.postgres import Connection, Postgres
+from resources.postgres import Connection, Postgres, organization_of
 
 ACTOR = "compliance-assets"
 CHECKPOINT_KEY = "checkpoint_key"
@@ -59,7 +59,7 @@ def sign_checkpoint(conn: Connection, keyring: Keyring) -> SignedCheckpoint | No
     end = store.head(conn)
     if end.seq == 0 or (latest and latest.size == end.seq and _newest_key(conn) is not None):
         return latest
-    organization_id = store.organization_of(conn)
+    organization_id = organization_of(conn)
     signer = signer_of(keyring, organization_id)
     _name_key_once(conn, keyring, signer.verifier.vkey)
     tree = grow(conn, keyring)
@@ -71,7 +71,7 @@ def sign_checkpoint(conn: Connection, keyring: Keyring) -> SignedCheckpoint | No
 
 def publish(conn: Connection, log: CheckpointLog) -> int:
     """Publish every checkpoint that is not; returns how many that were."""
-    organization_id = store.organization_of(conn)
+    organization_id = organization_of(conn)
     known = log.sizes(organization_id)
     missing = [(size, text) for size, _, text, _ in store.checkpoint_rows(conn) if size not in known]
     for size, text in missing:
@@ -111,7 +111,7 @@ def consistency_of(conn: Connection, old_size: int, new_size: int) -> list[bytes
 def announce_new_signing_key(conn: Connection, keyring: Keyring, actor: str) -> str:
     """Make a new signing key and say so in the ledger; returns its vkey. Checkpoints of the old key stay valid."""
     keyring.replace_signing_key()
-    vkey = verifier_of(keyring, store.organization_of(conn)).vkey
+    vkey = verifier_of(keyring, organization_of(conn)).vkey
     _name_key(conn, keyring, vkey, actor)
     return vkey
 

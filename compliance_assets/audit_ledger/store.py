@@ -4,30 +4,40 @@ import hmac
 import json
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from compliance_assets.audit_ledger.chain import GENESIS, Amendment, Draft, Entry, Head, NewEntry, link
 from compliance_assets.audit_ledger.content import Content, SubjectKey, seal, unseal
-from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.contracts.canonical import Canonical, canonical_json
 from resources.keyring import Keyring
-from resources.postgres import Connection
+from resources.pg_arrays import BinaryArray, bigints, blobs, texts, uuids
+from resources.postgres import Connection, organization_of
 
 #: In the order of `Entry`.
 _SELECT: LiteralString = (
     "SELECT schema_version, seq, organization_id::text, year, kind, occurred_at, actor, subject_id, key_id, body, body_sha256,"
     " sealed, content_sha256, content_commitment, prev_hash, entry_hash FROM compliance.ledger_entries"
 )
-#: One statement, one round trip: the entries and the head that they end in. Arrays go over in binary: as text, every quote
-#: in a body would be escaped.
+_COPY_TYPES = [{"seq": "int8", "year": "int4", "sealed": "bytea"}.get(name, "text") for name in Entry._fields]
+_ARRAYS: dict[str, Callable[..., BinaryArray]] = {
+    "seq": bigints,
+    "organization_id": uuids,
+    "year": bigints,
+    "sealed": blobs,
+}
+#: One statement, one round trip: the entries, whose keys seal them, and the head that they end in. Arrays go over in
+#: binary: as text, every quote in a body would be escaped.
 _INSERT: LiteralString = (
     "WITH written AS (INSERT INTO compliance.ledger_entries (schema_version, seq, organization_id, year, kind, occurred_at,"
     " actor, subject_id, key_id, body, body_sha256, sealed, content_sha256, content_commitment, prev_hash, entry_hash)"
-    " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::uuid[], %b::integer[], %b::text[], %b::text[], %b::text[], %b::text[],"
-    " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[]))"
+    " SELECT * FROM unnest(%b, %b, %b, %b::integer[], %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)),"
+    " persons AS (INSERT INTO compliance.sealed_entries (organization_id, key_id, seq)"
+    " SELECT compliance.current_organization(), * FROM unnest(%b, %b))"
     " UPDATE compliance.ledger_heads SET seq = %s, entry_hash = %s"
 )
 
@@ -57,17 +67,18 @@ def append_all(conn: Connection, keyring: Keyring, entries: Sequence[NewEntry]) 
         entry = link(head, draft, organization_id, key_id, chain_key)
         head = Head(entry.seq, entry.entry_hash)
         linked.append(entry)
-    conn.execute(_INSERT, [*map(list, zip(*linked, strict=True)), head.seq, head.entry_hash])
-    _note_persons(conn, [(keys[s].key_id, e.seq) for e, d in zip(linked, drafts, strict=True) if d.sealed
-                         for s in d.new.data_subjects])  # fmt: skip
+    persons = [
+        (keys[subject].key_id, entry.seq)
+        for entry, draft in zip(linked, drafts, strict=True)
+        if draft.sealed
+        for subject in draft.new.data_subjects
+    ]
+    columns = [
+        _ARRAYS.get(name, texts)(column) for name, column in zip(Entry._fields, zip(*linked, strict=True), strict=True)
+    ]
+    sealing = [uuids(key for key, _ in persons), bigints(seq for _, seq in persons)]
+    conn.execute(_INSERT, [*columns, *sealing, head.seq, head.entry_hash])
     return linked
-
-
-def organization_of(conn: Connection) -> str:
-    """The organisation of the session."""
-    row = conn.execute("SELECT compliance.current_organization()::text").fetchone()
-    assert row is not None
-    return str(row[0])
 
 
 def _sealed_for(entry: NewEntry) -> tuple[str, ...]:
@@ -79,8 +90,8 @@ def _draft(entry: NewEntry, organization_id: str, keys: dict[str, SubjectKey]) -
     if entry.content is None:
         return Draft(entry, canonical_json(entry.body).decode())
     own = [keys[subject] for subject in _sealed_for(entry)]
-    text = canonical_json(entry.content).decode()
-    sealed, commitment = seal(text, own, organization_id, entry.subject_id)
+    content = entry.content if isinstance(entry.content, Canonical) else Canonical.of(entry.content)
+    sealed, commitment = seal(content, own, organization_id, entry.subject_id)
     body = {**entry.body, "sealed_under": sorted(key.key_id for key in own)}
     return Draft(entry, canonical_json(body).decode(), sealed, commitment)
 
@@ -112,14 +123,23 @@ def held_subject_key(conn: Connection, keyring: Keyring, data_subject: str) -> s
     return row[0] if row else None
 
 
+def subject_key_id(conn: Connection, keyring: Keyring, data_subject: str) -> str | None:
+    """The id of a data subject's key as `held_subject_key` says it, without holding it."""
+    row = conn.execute(
+        "SELECT key_id::text FROM compliance.subject_keys WHERE subject_ref = %s",
+        [_subject_ref(keyring, organization_of(conn), data_subject)],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def subject_key(conn: Connection, keyring: Keyring, data_subject: str) -> str:
+    """The id of a data subject's key, made where there is none; held until the commit."""
+    return _keys_for(conn, keyring, organization_of(conn), [data_subject])[data_subject].key_id
+
+
 def destroy_keys(conn: Connection, key_ids: Sequence[str]) -> int:
     """Delete keys of data subjects; what was sealed under them is gone with the commit."""
     return conn.execute("DELETE FROM compliance.subject_keys WHERE key_id = ANY(%s::uuid[])", [list(key_ids)]).rowcount
-
-
-def scrub_keys(conn: Connection) -> None:
-    """Rewrite the table of keys, so that no deleted one is left in its file. Needs a session in autocommit."""
-    conn.execute("VACUUM (FULL, ANALYZE) compliance.subject_keys")
 
 
 def existing_keys(conn: Connection, key_ids: Sequence[str]) -> set[str]:
@@ -143,11 +163,11 @@ def _keys_for(
     if not subjects:
         return {}
     refs = {_subject_ref(keyring, organization_id, subject): subject for subject in subjects}
-    known = _held_keys(conn, list(refs))
-    if missing := [ref for ref in refs if ref not in known]:
-        known |= _new_keys(conn, keyring, missing)
-    if len(known) < len(refs):  # another writer made one at the same moment
+    known = _new_keys(conn, keyring, list(refs))
+    while len(known) < len(refs):  # they were there; or an erasure came between, and they are made again
         known |= _held_keys(conn, list(refs))
+        if missing := [ref for ref in refs if ref not in known]:
+            known |= _new_keys(conn, keyring, missing)
     return {
         refs[ref]: _subject_key(keyring, organization_id, key_id, master, secret)
         for ref, (key_id, master, secret) in known.items()
@@ -168,30 +188,21 @@ def _held_keys(conn: Connection, refs: Sequence[bytes]) -> dict[bytes, tuple[str
     rows = conn.execute(
         "SELECT subject_ref, key_id::text, master_key_id, secret FROM compliance.subject_keys"
         " WHERE subject_ref = ANY(%b) ORDER BY key_id FOR KEY SHARE",
-        [refs],
+        [blobs(refs)],
     ).fetchall()
     return {ref: (key_id, master, secret) for ref, key_id, master, secret in rows}
 
 
 def _new_keys(conn: Connection, keyring: Keyring, refs: Sequence[bytes]) -> dict[bytes, tuple[str, str, bytes]]:
-    ids = [uuid.uuid4() for _ in refs]
+    ids = [str(uuid.uuid4()) for _ in refs]
     rows = conn.execute(
         "INSERT INTO compliance.subject_keys (organization_id, subject_ref, key_id, master_key_id, secret)"
         " SELECT compliance.current_organization(), ref, id, %s, secret"
-        " FROM unnest(%b::bytea[], %b::uuid[], %b::bytea[]) AS new (ref, id, secret) ON CONFLICT DO NOTHING"
+        " FROM unnest(%b, %b, %b) AS new (ref, id, secret) ON CONFLICT DO NOTHING"
         " RETURNING subject_ref, key_id::text, master_key_id, secret",
-        [keyring.active_key_id, list(refs), ids, [secrets.token_bytes(32) for _ in refs]],
+        [keyring.active_key_id, blobs(refs), uuids(ids), blobs(secrets.token_bytes(32) for _ in refs)],
     ).fetchall()
     return {ref: (key_id, master, secret) for ref, key_id, master, secret in rows}
-
-
-def _note_persons(conn: Connection, sealed: Sequence[tuple[str, int]]) -> None:
-    if sealed:
-        conn.execute(
-            "INSERT INTO compliance.sealed_entries (organization_id, key_id, seq)"
-            " SELECT compliance.current_organization(), * FROM unnest(%b::uuid[], %b::bigint[])",
-            [[key_id for key_id, _ in sealed], [seq for _, seq in sealed]],
-        )
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,6 +224,14 @@ def entries(conn: Connection, after: int = 0, upto: int | None = None) -> Iterat
             binary=True,
         )
         yield from map(Entry._make, cursor)
+
+
+def scan(conn: Connection, after: int = 0) -> Iterator[Entry]:
+    """Entries behind `after` in order of `seq`, as fast as they come. The session answers nothing else meanwhile."""
+    query = sql.SQL("COPY ({} WHERE seq > {} ORDER BY seq) TO STDOUT (FORMAT BINARY)")
+    with conn.cursor().copy(query.format(sql.SQL(_SELECT), sql.Literal(after))) as copy:
+        copy.set_types(_COPY_TYPES)
+        yield from map(Entry._make, copy.rows())
 
 
 def entry_at(conn: Connection, seq: int) -> Entry | None:
@@ -296,27 +315,52 @@ def counts_by_kind(conn: Connection, year: int) -> dict[str, int]:
     return {kind: count for kind, count in rows}
 
 
+#: The digest of a decision's row, as `model_decisions.decide.row_digest` makes it.
+_ROW_DIGEST: LiteralString = (
+    "encode(sha256(convert_to(concat_ws(E'\\n', {workload}, {outcome}, split_part(coalesce({reason}, ''), ':', 1), {release},"
+    " {index}), 'UTF8') || float8send({confidence})), 'hex')"
+)
+#: An entry of the first version has no such digest in its body: it is made of the body's fields.
+_RECORDED_DIGEST: LiteralString = (
+    "CASE WHEN schema_version <> '1' THEN substr(body, strpos(body, '\"row_sha256\":\"') + 14, 64)"
+    " WHEN pg_input_is_valid(body, 'jsonb') THEN "
+    + _ROW_DIGEST.format(
+        workload="body::jsonb -> 'input' ->> 'workload'",
+        outcome="body::jsonb ->> 'outcome'",
+        reason="body::jsonb ->> 'reason'",
+        release="body::jsonb ->> 'release_id'",
+        index="body::jsonb -> 'lineage' ->> 'index_version'",
+        confidence="(body::jsonb -> 'confidence' ->> 'value')::float8",
+    )
+    + " ELSE '' END"
+)
+_UNMATCHED: LiteralString = (
+    "WITH recorded AS (SELECT subject_id AS response_id, year, "  # noqa: S608 - our own fragments
+    + _RECORDED_DIGEST
+    + " AS digest, true AS recorded"
+    "  FROM compliance.ledger_entries WHERE kind = 'decision' AND seq > %(after)s),"
+    " made AS (SELECT response_id, year, "
+    + _ROW_DIGEST.format(
+        workload="workload",
+        outcome="outcome",
+        reason="reason",
+        release="release_id",
+        index="index_version",
+        confidence="confidence",
+    )
+    + " AS digest, true AS made FROM compliance.decisions d WHERE %(after)s = 0 OR NOT EXISTS"
+    "  (SELECT FROM compliance.ledger_entries e WHERE e.subject_id = d.response_id AND e.year = d.year"
+    "   AND e.kind = 'decision' AND e.seq <= %(after)s))"
+    " SELECT DISTINCT response_id FROM recorded FULL JOIN made USING (response_id, year, digest)"
+    " WHERE recorded IS NULL OR made IS NULL ORDER BY 1"
+)
+
+
 def unmatched_decisions(conn: Connection, after: int = 0) -> list[str]:
     """Decisions without their entry, entries behind `after` without their decision, and pairs that do not say the same."""
-    rows = conn.execute(
-        "WITH recorded AS MATERIALIZED ("  # a body is parsed once
-        " SELECT subject_id, year, CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END AS body"
-        " FROM compliance.ledger_entries WHERE kind = 'decision' AND seq > %(after)s)"
-        " SELECT DISTINCT coalesce(d.response_id, e.subject_id) FROM compliance.decisions d"
-        " FULL JOIN recorded e ON e.subject_id = d.response_id AND e.year = d.year"
-        " WHERE d.response_id IS NULL"
-        "  OR (e.subject_id IS NULL AND NOT EXISTS (SELECT FROM compliance.ledger_entries earlier"
-        "      WHERE earlier.subject_id = d.response_id AND earlier.year = d.year AND earlier.kind = 'decision'"
-        "      AND earlier.seq <= %(after)s))"
-        "  OR (e.subject_id IS NOT NULL AND (d.workload, d.outcome, split_part(coalesce(d.reason, ''), ':', 1), d.release_id,"
-        "      d.index_version, to_jsonb(d.confidence)) IS DISTINCT FROM ("
-        "      coalesce(e.body ->> 'workload', d.workload), e.body ->> 'outcome',"
-        "      split_part(coalesce(e.body ->> 'reason', ''), ':', 1), e.body ->> 'release_id',"
-        "      coalesce(e.body ->> 'index_version', e.body -> 'lineage' ->> 'index_version'),"
-        "      coalesce(e.body -> 'confidence' -> 'value', e.body -> 'confidence')))"
-        " ORDER BY 1",
-        {"after": after},
-    ).fetchall()
+    conn.execute("SET LOCAL work_mem = '256MB'")  # both sides of a large ledger are hashed once
+    rows = conn.execute(_UNMATCHED, {"after": after}).fetchall()
+    conn.execute("RESET work_mem")
     return [response_id for (response_id,) in rows]
 
 
@@ -398,10 +442,12 @@ def stored_subtrees(conn: Connection, first_group: int = 0) -> Iterator[tuple[in
 def add_subtrees(conn: Connection, subtrees: Sequence[tuple[int, int, bytes, bytes | None]]) -> None:
     """Store complete subtrees."""
     if subtrees:
+        levels, positions, roots, leaves = zip(*subtrees, strict=True)
         conn.execute(
             "INSERT INTO compliance.ledger_subtrees (organization_id, level, position, root, leaf_hashes)"
-            " SELECT compliance.current_organization(), * FROM unnest(%b::integer[], %b::bigint[], %b::bytea[], %b::bytea[])",
-            [list(column) for column in zip(*subtrees, strict=True)],
+            " SELECT compliance.current_organization(), level, position, root, leaves"
+            " FROM unnest(%b::integer[], %b, %b, %b) made (level, position, root, leaves)",
+            [bigints(levels), bigints(positions), blobs(roots), blobs(leaves)],
         )
 
 

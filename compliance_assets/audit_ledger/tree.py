@@ -10,7 +10,7 @@ from compliance_assets.audit_ledger import merkle, store
 from compliance_assets.audit_ledger.chain import Finding, Head, Walk, placed_leaf
 from compliance_assets.contracts.errors import IntegrityError
 from resources.keyring import Keyring
-from resources.postgres import Connection
+from resources.postgres import Connection, organization_of
 
 GROUP = merkle.GROUP
 Subtree = tuple[int, int, bytes, bytes | None]  # level, position, root, leaf hashes of the lowest level
@@ -115,7 +115,7 @@ def continued(conn: Connection, groups: int) -> tuple[GrowingTree, Head]:
 def grow(conn: Connection, keyring: Keyring) -> GrowingTree:
     """Walk the entries that the stored tree does not cover and store what became complete. Raises IntegrityError at a finding."""
     tree, head = continued(conn, store.covered_groups(conn))
-    organization_id = store.organization_of(conn)
+    organization_id = organization_of(conn)
     walk = Walk(
         keys=lambda key_id: keyring.chain_key(organization_id, key_id),
         head=head,

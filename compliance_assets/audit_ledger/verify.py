@@ -6,8 +6,11 @@ that were published outside it.
 
 import bisect
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+
+from psycopg import sql
 
 from compliance_assets.audit_ledger import checkpoint, checkpoints, note, store
 from compliance_assets.audit_ledger.chain import Finding, Walk
@@ -53,11 +56,13 @@ def verify_ledger(
     organization_id: str,
     published: Sequence[str] = (),
     since: SignedCheckpoint | None = None,
+    unmatched: Callable[[], Sequence[str]] | None = None,
 ) -> Verification:
     """Walk the entries to the head. One snapshot: entries written meanwhile are not missed, but later.
 
     `published` are checkpoints read from outside the database before this is called. With `since`, the walk begins behind
-    that checkpoint and what lies before is held by its root.
+    that checkpoint and what lies before is held by its root. `unmatched` gives the decisions that do not match their entries
+    where somebody else looks for them at the same time.
     """
     started = time.monotonic()
     if conn.info.transaction_status == conn.info.transaction_status.IDLE:
@@ -75,17 +80,18 @@ def verify_ledger(
     findings += walk.end(end)
     findings += heads.beyond(tree.size)
     findings += _replaced_key(conn, keyring, organization_id, verifiers)
-    unmatched = tuple(store.unmatched_decisions(conn, since.size if since else 0))
+    after = since.size if since else 0
+    differing = tuple(unmatched() if unmatched else store.unmatched_decisions(conn, after))
     findings.sort(key=lambda finding: finding.seq)
     return Verification(
-        verified=not findings and not unmatched,
+        verified=not findings and not differing,
         entries=end.seq,
-        since=since.size if since else 0,
+        since=after,
         head=end.entry_hash,
         root=tree.root().hex(),
         checkpoints=len(heads.claims),
         findings=tuple(findings),
-        unmatched_decisions=unmatched,
+        unmatched_decisions=differing,
         amended=tuple(walk.amended),
         seconds=round(time.monotonic() - started, 3),
     )
@@ -98,12 +104,23 @@ def verify_and_record(
     published = log.notes(
         postgres.organization_id
     )  # read first: a checkpoint newer than the snapshot would look like a cut
-    with postgres.connect() as conn:
-        result = verify_ledger(conn, keyring, postgres.organization_id, published, since)
+    with postgres.connect() as conn, postgres.connect() as beside, ThreadPoolExecutor(1) as pool:
+        _share_snapshot(conn, beside)
+        unmatched = pool.submit(store.unmatched_decisions, beside, since.size if since else 0)  # while this one walks
+        result = verify_ledger(conn, keyring, postgres.organization_id, published, since, unmatched.result)
     with postgres.connect() as conn:
         count = len(result.findings) + len(result.unmatched_decisions)
         store.record_verification(conn, result.since, result.entries, result.verified, count, result.seconds)
     return result
+
+
+def _share_snapshot(conn: Connection, beside: Connection) -> None:
+    """Both sessions see the database as it stands now."""
+    conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    row = conn.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    beside.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    beside.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(row[0])))
 
 
 @dataclass(slots=True)
@@ -196,7 +213,7 @@ def _walked(
         findings.extend(heads.hold(next_size, tree.root()))
         next_size = heads.next_size(next_size)
     walk = Walk(_Keys(keyring, organization_id), head, add, store.amendments(conn))
-    findings.extend(walk.over(store.entries(conn, head.seq)))
+    findings.extend(walk.over(store.scan(conn, head.seq)))
     findings.extend(stored.left_over())
     return walk, tree, findings
 

@@ -9,6 +9,6 @@ CharRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
 class Contract(BaseModel):
-    """Immutable; an unknown field is an error (`additionalProperties: false` in the schema)."""
+    """Immutable; an unknown field is an error (`additionalProperties: false` in the schema), and so is NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

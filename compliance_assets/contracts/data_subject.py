@@ -13,7 +13,7 @@ from compliance_assets.contracts.errors import InvalidInput
 #: Eleven digits with or without what people put between them, not part of a longer number. Found too often is a key too many;
 #: not found is content that nobody can erase.
 _CANDIDATE = re.compile(
-    r"(?<![0-9])(?<![0-9][.,/-])[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}(?: ?[-/] ?|[. ])?[0-9]{2}(?!-?[0-9])"
+    r"(?<![0-9])(?<![0-9][.,/-])[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}(?: ?[-/] ?|[. ])?[0-9]{2}(?![0-9])"
 )
 #: Other spellings of digits, dashes and spaces, as forms and office programs write them.
 _PLAIN = str.maketrans("０１２３４５６７８９．‐‑‒–—―−－\u00a0\u2007\u2009\u202f", "0123456789.--------    ")

@@ -1,4 +1,4 @@
-"""Checks of `worm_replica`."""
+"""Checks of `worm_replica`, and of what the ledger's decisions rest on."""
 
 import contextlib
 from dataclasses import asdict
@@ -6,10 +6,28 @@ from dataclasses import asdict
 import dagster as dg
 
 from compliance_assets import keys, metadata
+from compliance_assets.audit_ledger.checks import findings_table
+from compliance_assets.evidence.archive import Archive
 from compliance_assets.evidence.replica import parity
+from compliance_assets.evidence.verification import verify_evidence
 from resources.postgres import Postgres
 from resources.settings import Settings
 from resources.worm_store import worm_store_from
+
+
+@dg.asset_check(asset=keys.LEDGER_CHECKPOINTS)
+def evidence_holds(archive: dg.ResourceParam[Archive]) -> dg.AssetCheckResult:
+    """Every sealed content opens to what its entry committed to; chunks, documents and raw objects are those of the decisions."""
+    result = verify_evidence(archive)
+    return dg.AssetCheckResult(
+        passed=not result.findings,
+        metadata={
+            "contents": result.contents,
+            "erased": result.erased,
+            "findings": findings_table(result.findings),
+            "seconds": result.seconds,
+        },
+    )
 
 
 @dg.asset_check(asset=keys.WORM_REPLICA, blocking=True)

@@ -44,12 +44,18 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """What an erasure reaches: keys, the decisions they seal, documents with all that is made of them."""
+    """What an erasure reaches: keys, the decisions they seal, documents with all that is made of them, what was asked."""
 
     key_ids: tuple[str, ...]
     seqs: tuple[int, ...]
     response_ids: tuple[str, ...]
     documents: tuple[store.HeldDocument, ...]
+    work_ids: tuple[str, ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether there is anything to erase."""
+        return bool(self.key_ids or self.documents or self.work_ids)
 
 
 def erase(archive: Archive, subject: str, order_ref: str, actor: str, *, dry_run: bool = False) -> Erasure:
@@ -60,9 +66,11 @@ def erase(archive: Archive, subject: str, order_ref: str, actor: str, *, dry_run
     person = data_subject(subject)
     order = _reference(order_ref)
     with archive.postgres.connect() as conn:
+        store.lock_erasures(conn)
         reach = _reach(conn, archive, person)
         _refuse_unknown(conn, reach, order)
-        _refuse_held(conn, reach)
+        _refuse_held(conn, archive, reach)
+        years = _years(conn, reach)
         objects = store.objects_of_documents_alone(conn, [d.doc_id for d in reach.documents])
         done = Erasure(
             order_ref=order,
@@ -80,9 +88,9 @@ def erase(archive: Archive, subject: str, order_ref: str, actor: str, *, dry_run
         for digest in objects:
             archive.objects.delete(digest)
         _erase_rows(conn, reach)
-        if reach.key_ids or reach.documents:
+        if reach.found:
             ledger.append(conn, archive.keyring, _entry(archive, actor, done, reach))
-    _scrub(archive)
+    _scrub(archive, years)
     return done
 
 
@@ -90,7 +98,10 @@ def place_hold(archive: Archive, subject: str, order_ref: str, actor: str) -> st
     """Forbid the erasure of a person's data; returns the hold's id."""
     person, order = data_subject(subject), _reference(order_ref)
     with archive.postgres.connect() as conn:
+        store.lock_erasures(conn)
         key_id = ledger.held_subject_key(conn, archive.keyring, person)
+        if key_id is None and store.documents_stating(conn, person):  # no decision yet that rests on them
+            key_id = ledger.subject_key(conn, archive.keyring, person)
         if key_id is None:
             raise _unknown()
         hold_id = f"hold_{ULID()}"
@@ -152,19 +163,39 @@ def erased_keys(conn: Connection) -> dict[str, int]:
 
 
 def _reach(conn: Connection, archive: Archive, person: str) -> _Reach:
-    key_id = ledger.held_subject_key(conn, archive.keyring, person)
+    """Everything is locked in the order in which a drain takes it: work, documents, keys. So one waits for the other."""
     if person.startswith("rsp_"):
-        sealed = [e for e in ledger.entries_of(conn, person) if key_id in ledger.sealed_under(e)]
-        decided = tuple(e.subject_id for e in sealed if e.kind == "decision")
-        return _Reach((key_id,) if key_id else (), tuple(e.seq for e in sealed), decided, ())
-    seqs = ledger.entries_sealed_under(conn, key_id) if key_id else []
+        return _reach_of_decision(conn, archive, person)
+    key_id = ledger.subject_key_id(conn, archive.keyring, person)
+    work = store.work_of(conn, person, store.decisions_under(conn, key_id))
     documents = store.documents_stating(conn, person)
+    key_id = ledger.held_subject_key(conn, archive.keyring, person)
+    seqs = ledger.entries_sealed_under(conn, key_id) if key_id else []
     decisions = store.decisions_at(conn, seqs)
-    return _Reach((key_id,) if key_id else (), tuple(seqs), tuple(decisions), tuple(documents))
+    return _Reach((key_id,) if key_id else (), tuple(seqs), tuple(decisions), tuple(documents), tuple(work))
+
+
+def _reach_of_decision(conn: Connection, archive: Archive, response_id: str) -> _Reach:
+    work = store.work_of(conn, response_id, [response_id])
+    key_id = ledger.held_subject_key(conn, archive.keyring, response_id)
+    if key_id is None:
+        return _Reach((), (), (), (), ())
+    sealed = [e for e in ledger.entries_of(conn, response_id) if key_id in ledger.sealed_under(e)]
+    decided = tuple(e.subject_id for e in sealed if e.kind == "decision")
+    return _Reach((key_id,), tuple(e.seq for e in sealed), decided, (), tuple(work))
+
+
+def _years(conn: Connection, reach: _Reach) -> set[int] | None:
+    """The years whose tables hold something of it; None for all, where an attempt before this one may have reached it."""
+    if not reach.found:
+        return None
+    return {d.year for d in reach.documents if d.year} | store.years_of_decisions(conn, reach.response_ids)
 
 
 def _erase_rows(conn: Connection, reach: _Reach) -> None:
     ledger.destroy_keys(conn, reach.key_ids)
+    store.forget_corpora(conn, {d.year for d in reach.documents if d.year})
+    store.delete_work(conn, reach.work_ids, reach.response_ids)
     store.blank_decisions(conn, reach.response_ids)
     store.delete_documents(conn, [d.doc_id for d in reach.documents], [d.pull_id for d in reach.documents])
 
@@ -186,31 +217,29 @@ def _of_no_year(archive: Archive, kind: str, actor: str, subject_id: str, body: 
     return NewEntry(NO_YEAR, kind, rfc3339(archive.clock()), actor, subject_id, body)
 
 
-def _scrub(archive: Archive) -> None:
-    """Deleted keys must not be left in the pages of the table's file."""
-    with archive.postgres.connect() as conn:
-        conn.commit()
+def _scrub(archive: Archive, years: set[int] | None) -> None:
+    """What was deleted must not be left in the files of its tables."""
+    with archive.postgres.connect_as_owner() as conn:
         conn.autocommit = True
-        try:
-            ledger.scrub_keys(conn)
-        finally:
-            conn.autocommit = False
+        store.scrub(conn, years)
 
 
 def _refuse_unknown(conn: Connection, reach: _Reach, order: str) -> None:
     known = any(ledger.body_of(entry).get("order_ref") == order for entry in ledger.entries_of_kind(conn, ERASURE))
-    if not (reach.key_ids or reach.documents or known):
+    if not (reach.found or known):
         raise _unknown()
 
 
-def _refuse_held(conn: Connection, reach: _Reach) -> None:
-    """A hold on anybody whose content lies under the same seal holds it all."""
-    keys = {*reach.key_ids, *store.keys_sealing(conn, reach.seqs)}
+def _refuse_held(conn: Connection, archive: Archive, reach: _Reach) -> None:
+    """A hold on anybody whose content lies under the same seal, or in the same file, holds it all."""
+    stated = sorted({person for document in reach.documents for person in document.persons})
+    others = (ledger.subject_key_id(conn, archive.keyring, person) for person in stated)
+    keys = {*reach.key_ids, *store.keys_sealing(conn, reach.seqs), *others}
     held = [(hold, order) for hold, key_id, order, *_ in store.holds_in_force(conn) if key_id in keys]
     if held:
         raise InvalidInput(
             "a legal hold keeps this data",
-            expected="no hold in force on the person, nor on anybody in the same decisions",
+            expected="no hold in force on the person, nor on anybody in the same decisions or files",
             found="; ".join(f"{hold} by order {order}" for hold, order in held),
             remedy="`compliance hold --release HOLD_ID --order REF` ends a hold; then erase again.",
         )

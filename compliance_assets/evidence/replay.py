@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
-from os.path import commonprefix
 from typing import Any
 
 from compliance_assets.audit_ledger.chain import Entry
@@ -226,7 +225,8 @@ def _differences(path: str, was: Any, now: Any) -> Sequence[Difference]:
 def _shown(was: object, now: object) -> tuple[str, str]:
     """Both as JSON; of long ones the part where they begin to differ."""
     texts = [json.dumps(value, ensure_ascii=False) for value in (was, now)]
-    start = max(0, len(commonprefix(texts)) - SHOWN // 4)
+    same = next((at for at, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    start = max(0, same - SHOWN // 4)
     return _cut(texts[0], start), _cut(texts[1], start)
 
 

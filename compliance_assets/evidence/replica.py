@@ -35,7 +35,7 @@ from compliance_assets.evidence.replica_proof import (
 from compliance_assets.evidence.replica_store import Noted
 from resources.clock import Clock, system_clock
 from resources.keyring import Keyring
-from resources.postgres import Connection, Postgres
+from resources.postgres import Connection, Postgres, organization_of
 from resources.worm_store import WormStore
 
 #: Below these a store may hold its owner back; anything else is no protection.
@@ -163,7 +163,7 @@ def _refuse_unproven(
 ) -> None:
     """Walk the entries behind `after`, and hold the tree against every signed checkpoint over them."""
     tree, start = continued(conn, min(after // GROUP, store.covered_groups(conn)))
-    organization_id = store.organization_of(conn)
+    organization_id = organization_of(conn)
     walk = Walk(
         lambda key_id: keyring.chain_key(organization_id, key_id), start, tree.add, amendments=store.amendments(conn)
     )

@@ -28,30 +28,37 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceVerification:
+    """What came of opening the sealed contents: how many opened, how many were erased, what does not hold."""
+
+    contents: int
+    erased: int
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class FullVerification:
     """The ledger's verification, and that of what it rests on."""
 
     ledger: Verification
-    contents: int
-    erased: int
-    evidence_findings: tuple[Finding, ...]
-    evidence_seconds: float
+    evidence: EvidenceVerification
 
     @property
     def verified(self) -> bool:
         """Whether nothing was found."""
-        return self.ledger.verified and not self.evidence_findings
+        return self.ledger.verified and not self.evidence.findings
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the ledger's verification, with what was found in the evidence among its findings."""
-        findings = [asdict(f) for f in sorted((*self.ledger.findings, *self.evidence_findings), key=lambda f: f.seq)]
+        findings = [asdict(f) for f in sorted((*self.ledger.findings, *self.evidence.findings), key=lambda f: f.seq)]
         return {
             **self.ledger.as_json(),
             "verified": self.verified,
             "findings": findings,
-            "contents": self.contents,
-            "erased": self.erased,
-            "evidence_seconds": self.evidence_seconds,
+            "contents": self.evidence.contents,
+            "erased": self.evidence.erased,
+            "evidence_seconds": self.evidence.seconds,
         }
 
 
@@ -59,13 +66,16 @@ def verify_all(archive: Archive, since: str | None = None) -> FullVerification:
     """Verify the ledger and its evidence, all of it or what came behind a checkpoint."""
     behind = None if since is None else given_checkpoint(archive, since)
     result = verify_and_record(archive.postgres, archive.keyring, archive.checkpoint_log, behind)
+    return FullVerification(result, verify_evidence(archive, behind.size if behind else 0))
+
+
+def verify_evidence(archive: Archive, after: int = 0) -> EvidenceVerification:
+    """Open every sealed content behind an entry and look at what it rests on."""
     started = time.monotonic()
     with archive.postgres.connect() as conn:
         examination = _Examination(conn, archive, erased_keys(conn))
-        findings = tuple(examination.findings(behind.size if behind else 0))
-    return FullVerification(
-        result, examination.opened, examination.erased, findings, round(time.monotonic() - started, 3)
-    )
+        findings = tuple(examination.findings(after))
+    return EvidenceVerification(examination.opened, examination.erased, findings, round(time.monotonic() - started, 3))
 
 
 def given_checkpoint(archive: Archive, given: str) -> SignedCheckpoint:

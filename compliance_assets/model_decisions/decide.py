@@ -1,5 +1,7 @@
 """One decision: prompt, answer, checked citations, confidence, outcome. Pure but for the provider's call."""
 
+import hashlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,16 +152,29 @@ def ledger_body(decision: Decision) -> dict[str, object]:
         "policy_hash": None,
         "transforms": [],
         "redaction_counts": {},
+        "row_sha256": row_digest(decision),
         "hits": len(decision.retrieved),
         "citations": len(decision.envelope.citations),
     }
 
 
+def row_digest(decision: Decision) -> str:
+    """The digest of what the decision's row says, so that a row and its entry are compared by one value."""
+    texts = (
+        decision.item.workload,
+        decision.outcome,
+        reason_code(decision.reason) or "",
+        decision.release.release_id,
+        decision.index_version,
+    )
+    return hashlib.sha256("\n".join(texts).encode() + struct.pack(">d", decision.envelope.confidence)).hexdigest()
+
+
 def ledger_content(decision: Decision, documents: Sequence[SourceDocument]) -> dict[str, object]:
     """The sealed part of the ledger entry: everything that a replay needs and that may speak of a person."""
     asked = Canonical.of(decision.item.as_json())
-    hits = Canonical.of([r.hit.model_dump(mode="json") for r in decision.retrieved])
-    envelope = Canonical.of(decision.envelope.model_dump(mode="json"))
+    hits = Canonical.of_contract([r.hit.model_dump(mode="json") for r in decision.retrieved])
+    envelope = Canonical.of_contract(decision.envelope.model_dump(mode="json"))
     return {
         "input": asked,
         "input_sha256": asked.sha256,
@@ -203,8 +218,8 @@ def ledger_content(decision: Decision, documents: Sequence[SourceDocument]) -> d
 
 
 def data_subjects_of(decision: Decision, documents: Sequence[SourceDocument]) -> tuple[str, ...]:
-    """The persons of a decision: those that its documents state and those that the question names."""
-    asked = data_subjects_in(decision.item.question)
+    """The persons of a decision: those that its documents state and those that the request names, wherever in it."""
+    asked = data_subjects_in(str(Canonical.of(decision.item.as_json())))
     return tuple(sorted({*asked, *(subject for d in documents for subject in d.data_subjects)}))
 
 

@@ -13,7 +13,7 @@ from compliance_assets.contracts.canonical import digest_of
 from compliance_assets.contracts.errors import ComplianceError
 from compliance_assets.contracts.release import Release
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.decide import CODE_VERSION, decide, idempotency_key
+from compliance_assets.model_decisions.decide import CODE_VERSION, SourceDocument, decide, idempotency_key
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.year_index.exact import encoded, half
@@ -110,8 +110,7 @@ def _decide(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -
         report.already_decided += 1
         return
     vector = half(desk.embedder.encode([item.question])[0])
-    retrieved, index_version = _retrieve(desk, conn, item, vector)
-    documents = store.documents_of(conn, [r.hit.doc_id for r in retrieved])
+    retrieved, documents, index_version = _retrieve(desk, conn, item, vector)
     decision = decide(
         item,
         retrieved,
@@ -127,13 +126,21 @@ def _decide(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -
     report.decided += 1
 
 
-def _retrieve(desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray) -> tuple[list[Retrieved], str]:
-    """The hits and the index versions that they came from: once more if an index was swapped in meanwhile."""
+def _retrieve(
+    desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray
+) -> tuple[list[Retrieved], list[SourceDocument], str]:
+    """The hits, their documents and the index versions that they came from.
+
+    Once more if an index was swapped in meanwhile, or a document erased; from then on none of them is until the decision is
+    recorded: an erasure waits, and takes the decision along.
+    """
     while True:
         before = _index_version(conn, item)
         retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)
-        if _index_version(conn, item) == before:
-            return retrieved, before
+        doc_ids = {r.hit.doc_id for r in retrieved}
+        documents = store.documents_of(conn, doc_ids, hold=True)
+        if _index_version(conn, item) == before and len(documents) == len(doc_ids):
+            return retrieved, documents, before
 
 
 def _index_version(conn: Connection, item: WorkItem) -> str:

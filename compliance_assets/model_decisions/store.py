@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
 from compliance_assets.audit_ledger.chain import NewEntry
 from compliance_assets.audit_ledger.store import append_all, contents, decisions_of_year, entry_of
-from compliance_assets.contracts.canonical import canonical_json
-from compliance_assets.contracts.release import Release
+from compliance_assets.contracts.canonical import Canonical, canonical_json
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
 from compliance_assets.contracts.text import storable
 from compliance_assets.model_decisions.decide import (
@@ -21,6 +21,7 @@ from compliance_assets.model_decisions.decide import (
 from compliance_assets.model_decisions.work import WorkItem
 from resources.clock import rfc3339
 from resources.keyring import Keyring
+from resources.pg_arrays import BinaryArray, bigints, doubles, texts
 from resources.postgres import Connection
 
 ACTOR = "compliance-assets"
@@ -90,36 +91,58 @@ def record(
     conn: Connection, keyring: Keyring, decision: Decision, documents: Sequence[SourceDocument], latency_seconds: float
 ) -> None:
     """Store a decision, its lineage and its ledger entry in the caller's one transaction."""
-    record_all(conn, keyring, [(decision, documents, latency_seconds)])
+    record_all(conn, keyring, [recordable(decision, documents, latency_seconds)])
 
 
-def record_all(
-    conn: Connection, keyring: Keyring, made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Recordable:
+    """A decision with all that is stored of it, its ledger content written already."""
+
+    decision: Decision
+    documents: tuple[SourceDocument, ...]
+    latency_seconds: float
+    entry: NewEntry
+
+
+def recordable(decision: Decision, documents: Sequence[SourceDocument], latency_seconds: float) -> Recordable:
+    """Everything that can be prepared before a transaction."""
+    entry = NewEntry(
+        year=decision.item.year,
+        kind="decision",
+        occurred_at=rfc3339(decision.decided_at),
+        actor=ACTOR,
+        subject_id=decision.envelope.response_id,
+        body=ledger_body(decision),
+        content=Canonical.of(ledger_content(decision, documents)),
+        data_subjects=data_subjects_of(decision, documents),
+    )
+    return Recordable(decision, tuple(documents), latency_seconds, entry)
+
+
+def record_all(conn: Connection, keyring: Keyring, made: Sequence[Recordable]) -> None:
     """Store decisions in the caller's one transaction. The ledger comes last: its head stays locked until the commit."""
-    _record_releases(conn, {decision.release.release_id: decision.release for decision, *_ in made})
-    conn.execute(_RECORD, [*_columns(_decision_rows(made), 11), *_columns(_document_rows(made), 6)])
-    append_all(conn, keyring, [_entry(decision, documents) for decision, documents, _ in made])
+    with conn.pipeline():  # what need not be waited for goes over together: a round trip costs as much as a statement
+        conn.execute(_RECORD, [*_decision_columns(made), *_document_columns(made), *_release_columns(made)])
+        append_all(conn, keyring, [each.entry for each in made])
 
 
-#: The decisions, the documents that they touched and the work that they answer, in one round trip.
+#: The decisions, the documents that they touched, their releases and the work that they answer, in one round trip.
 _RECORD = """
     WITH made AS (
-        SELECT * FROM unnest(%b::integer[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-            %b::float8[], %b::text[], %b::timestamptz[], %b::float8[])
-            AS m (year, response_id, idempotency_key, work_id, workload, outcome, reason, confidence, release_index,
-                  decided_at, latency_seconds)
+        SELECT * FROM unnest(%b::integer[], %b, %b, %b, %b, %b, %b, %b, %b, %b, %b::timestamptz[], %b)
+            AS m (year, response_id, idempotency_key, work_id, workload, outcome, reason, confidence, release_id,
+                  index_version, decided_at, latency_seconds)
     ), decided AS (
         INSERT INTO compliance.decisions (organization_id, year, response_id, idempotency_key, work_id, workload, outcome,
             reason, confidence, release_id, index_version, decided_at, latency_seconds)
-        SELECT compliance.current_organization(), year, response_id, idempotency_key, work_id, workload, outcome, reason,
-            confidence, split_part(release_index, ' ', 1), split_part(release_index, ' ', 2), decided_at, latency_seconds
-        FROM made
+        SELECT compliance.current_organization(), made.* FROM made
     ), touched AS (
         INSERT INTO compliance.decision_documents
             (organization_id, year, doc_id, response_id, object_sha256, retrieved, cited)
-        SELECT compliance.current_organization(), * FROM unnest(%b::integer[], %b::text[], %b::text[], %b::text[],
-            %b::smallint[], %b::smallint[])
+        SELECT compliance.current_organization(), * FROM unnest(%b::integer[], %b, %b, %b, %b::smallint[], %b::smallint[])
+    ), released AS (
+        INSERT INTO compliance.releases (organization_id, release_id, manifest)
+        SELECT compliance.current_organization(), * FROM unnest(%b, %b) ON CONFLICT DO NOTHING
     )
     UPDATE compliance.work_items w SET reason = made.reason, response_id = made.response_id,
         state = CASE made.outcome WHEN 'decided' THEN 'done' ELSE 'review' END
@@ -127,53 +150,42 @@ _RECORD = """
 """
 
 
-def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
-    return [[row[at] for row in rows] for at in range(count)]
-
-
-def _decision_rows(made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]) -> list[tuple[object, ...]]:
+def _decision_columns(made: Sequence[Recordable]) -> list[BinaryArray]:
+    decisions = [each.decision for each in made]
     return [
-        (d.item.year, d.envelope.response_id, d.idempotency_key, d.item.work_id, d.item.workload, d.outcome, d.reason,
-         d.envelope.confidence, f"{d.release.release_id} {d.index_version}", d.decided_at, latency)
-        for d, _, latency in made
-    ]  # fmt: skip
+        bigints(d.item.year for d in decisions),
+        texts(d.envelope.response_id for d in decisions),
+        texts(d.idempotency_key for d in decisions),
+        texts(d.item.work_id for d in decisions),
+        texts(d.item.workload for d in decisions),
+        texts(d.outcome for d in decisions),
+        texts(d.reason for d in decisions),
+        doubles(d.envelope.confidence for d in decisions),
+        texts(d.release.release_id for d in decisions),
+        texts(d.index_version for d in decisions),
+        texts(rfc3339(d.decided_at) for d in decisions),
+        doubles(each.latency_seconds for each in made),
+    ]
 
 
-def _document_rows(made: Sequence[tuple[Decision, Sequence[SourceDocument], float]]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for d, documents, _ in made:
-        retrieved = Counter(r.hit.doc_id for r in d.retrieved)
-        cited = Counter(citation.doc_id for citation in d.envelope.citations)
-        rows += [
-            (d.item.year, s.doc_id, d.envelope.response_id, s.object_sha256, retrieved[s.doc_id], cited[s.doc_id])
-            for s in documents
-        ]
-    return rows
+def _document_columns(made: Sequence[Recordable]) -> list[BinaryArray]:
+    touched = [(each.decision, document) for each in made for document in each.documents]
+    decisions = [each.decision for each in made]
+    retrieved = Counter((d.envelope.response_id, r.hit.doc_id) for d in decisions for r in d.retrieved)
+    cited = Counter((d.envelope.response_id, c.doc_id) for d in decisions for c in d.envelope.citations)
+    return [
+        bigints(d.item.year for d, _ in touched),
+        texts(s.doc_id for _, s in touched),
+        texts(d.envelope.response_id for d, _ in touched),
+        texts(s.object_sha256 for _, s in touched),
+        bigints(retrieved[d.envelope.response_id, s.doc_id] for d, s in touched),
+        bigints(cited[d.envelope.response_id, s.doc_id] for d, s in touched),
+    ]
 
 
-def _entry(decision: Decision, documents: Sequence[SourceDocument]) -> NewEntry:
-    return NewEntry(
-        year=decision.item.year,
-        kind="decision",
-        occurred_at=rfc3339(decision.decided_at),
-        actor=ACTOR,
-        subject_id=decision.envelope.response_id,
-        body=ledger_body(decision),
-        content=ledger_content(decision, documents),
-        data_subjects=data_subjects_of(decision, documents),
-    )
-
-
-def _record_releases(conn: Connection, releases: Mapping[str, Release]) -> None:
-    known = conn.execute(
-        "SELECT release_id FROM compliance.releases WHERE release_id = ANY(%s)", [list(releases)]
-    ).fetchall()
-    for release_id in releases.keys() - {release_id for (release_id,) in known}:
-        conn.execute(
-            "INSERT INTO compliance.releases (organization_id, release_id, manifest)"
-            " VALUES (compliance.current_organization(), %s, %s) ON CONFLICT DO NOTHING",
-            [release_id, str(releases[release_id].canonical)],
-        )
+def _release_columns(made: Sequence[Recordable]) -> list[BinaryArray]:
+    releases = {each.decision.release.release_id: each.decision.release for each in made}
+    return [texts(releases), texts(release.canonical for release in releases.values())]
 
 
 def envelopes_of_work(conn: Connection, keyring: Keyring, work_ids: Sequence[str]) -> dict[str, ResponseEnvelope]:
@@ -219,13 +231,13 @@ def year_summary(conn: Connection, year: int) -> list[tuple[str, str | None, flo
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def documents_of(conn: Connection, doc_ids: Iterable[str]) -> list[SourceDocument]:
-    """What the ledger pins of each document."""
-    rows = conn.execute(
+def documents_of(conn: Connection, doc_ids: Iterable[str], *, hold: bool = False) -> list[SourceDocument]:
+    """What the ledger pins of each document. With `hold` none of them is erased before the transaction ends."""
+    query: LiteralString = (
         "SELECT filing_id, year, title, text_sha256, object_sha256, data_subjects FROM compliance.documents"
-        " WHERE filing_id = ANY(%s) ORDER BY filing_id",
-        [sorted(set(doc_ids))],
-    ).fetchall()
+        " WHERE filing_id = ANY(%s) ORDER BY filing_id"
+    )
+    rows = conn.execute(query + (" FOR KEY SHARE" if hold else ""), [sorted(set(doc_ids))]).fetchall()
     return [
         SourceDocument(doc, year, title, text, raw, tuple(persons)) for doc, year, title, text, raw, persons in rows
     ]

@@ -65,8 +65,10 @@ def insert(conn: Connection, documents: Sequence[NormalisedDocument]) -> None:
 
 
 def _data_subjects(document: NormalisedDocument) -> list[str]:
-    """The persons that a document states, in its text or in a field."""
-    return list(data_subjects_in("\n".join((document.envelope.raw_text, *document.envelope.metadata.fields.values()))))
+    """The persons that a document states, in its text, in a field, or in what it is called."""
+    envelope, path = document.envelope, document.pulled.path
+    called = (path, envelope.metadata.title, envelope.filer_category or "")
+    return list(data_subjects_in("\n".join((envelope.raw_text, *envelope.metadata.fields.values(), *called))))
 
 
 def share_data_subjects(conn: Connection, pull_ids: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from compliance_assets.raw_pulls.labels import Label
 
 @dataclass(frozen=True, slots=True)
 class LivePull:
-    """The newest version of a path that we hold."""
+    """The newest version of a path that we hold, and how many there were with it."""
 
     pull_id: str
     path: str
@@ -19,6 +19,7 @@ class LivePull:
     source_version: str
     label_digest: str
     year: int | None
+    versions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,16 @@ def plan_pull(listing: Sequence[SourceFile], live: Mapping[str, LivePull], label
     return Plan(to_read, removed, unchanged=len(listing) - len(to_read))
 
 
-def pull_id_of(source_id: str, path: str, object_sha256: str | None, label: Label, previous: str | None) -> str:
-    """The id of one version of one file. It contains its predecessor's id: going back to old content is a new version."""
-    return content_id("pull", source_id, path, object_sha256 or "", label.digest, previous or "")
+def pull_id_of(source_id: str, path: str, object_sha256: str | None, label: Label, before: int) -> str:
+    """The id of one version of one file. It counts those before it: going back to old content is a new version.
+
+    It says nothing of what they contained: they may have been erased.
+    """
+    return content_id("pull", source_id, path, object_sha256 or "", label.digest, before)
 
 
 def _current(file: SourceFile, pull: LivePull | None, label: Label) -> bool:
-    return (
-        pull is not None
-        and pull.state == "pulled"
-        and pull.source_version == file.version
-        and pull.label_digest == label.digest
-    )
+    """What was erased stays out for as long as the source does not write it again."""
+    if pull is None or pull.source_version != file.version:
+        return False
+    return pull.state == "erased" or (pull.state == "pulled" and pull.label_digest == label.digest)

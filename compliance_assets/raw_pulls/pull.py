@@ -129,7 +129,7 @@ def _version(
         report.new += 1
     else:
         report.changed += 1
-    pull_id = pull_id_of(source_id, file.path, digest, label, previous.pull_id if previous else None)
+    pull_id = pull_id_of(source_id, file.path, digest, label, previous.versions if previous else 0)
     state = "pulled" if digest else "unreadable"
     return store.NewPull(pull_id, file.path, state, reason, digest, file.size_bytes, file.version, label)
 
@@ -155,7 +155,7 @@ def _bury(postgres: Postgres, source_id: str, plan: Plan, report: PullReport) ->
         nothing = Label(None, None, "", None, "none")
         tombstones = [
             store.NewPull(
-                pull_id=pull_id_of(source_id, pull.path, None, nothing, pull.pull_id),
+                pull_id=pull_id_of(source_id, pull.path, None, nothing, pull.versions),
                 path=pull.path,
                 state="removed",
                 reason="no longer listed by the source",

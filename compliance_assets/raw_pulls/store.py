@@ -47,13 +47,14 @@ def lock_source(conn: Connection, source_id: str) -> None:
 def live_pulls(conn: Connection, source_id: str) -> dict[str, LivePull]:
     """The newest version of every path of a source, tombstones included."""
     rows = conn.execute(
-        "SELECT pull_id, path, state, object_sha256, source_version, label FROM compliance.raw_pulls"
-        " WHERE source_id = %s AND superseded_at IS NULL",
-        [source_id],
+        "SELECT pull_id, path, state, object_sha256, source_version, label, versions FROM compliance.raw_pulls"
+        " JOIN (SELECT path, count(*) AS versions FROM compliance.raw_pulls WHERE source_id = %(source)s GROUP BY path) v"
+        " USING (path) WHERE source_id = %(source)s AND superseded_at IS NULL",
+        {"source": source_id},
     )
     return {
-        path: LivePull(pull_id, path, state, digest, version, Label(**label).digest, label["year"])
-        for pull_id, path, state, digest, version, label in rows
+        path: LivePull(pull_id, path, state, digest, version, Label(**label).digest, label["year"], versions)
+        for pull_id, path, state, digest, version, label, versions in rows
     }
 
 

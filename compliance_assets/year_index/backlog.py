@@ -9,7 +9,7 @@ from resources.postgres import Connection
 
 
 def identity_of(
-    organization_id: str, embedder: Embedder, chunker_version: str, year: int, documents: Sequence[str]
+    organization_id: str, embedder: Embedder, chunker_version: str, year: int, documents: Sequence[str], salt: bytes
 ) -> IndexIdentity:
     """What the year's index has to be made of, as things are now."""
     return IndexIdentity(
@@ -19,7 +19,7 @@ def identity_of(
         embedder_digest=embedder.digest,
         dimension=embedder.dimension,
         chunker_version=chunker_version,
-        corpus_digest=corpus_digest_of(documents),
+        corpus_digest=corpus_digest_of(documents, salt),
         parameters=HnswParameters(),
     )
 
@@ -27,8 +27,10 @@ def identity_of(
 def stale_years(conn: Connection, organization_id: str, embedder: Embedder, chunker_version: str) -> dict[int, str]:
     """year -> the index version that it should have, for every year that has another or none."""
     wanted = {}
-    for year, (documents, live_version) in store.corpus_by_year(conn).items():
-        version = identity_of(organization_id, embedder, chunker_version, year, documents).version
+    corpora = store.corpus_by_year(conn)
+    salts = store.corpus_salts(conn, list(corpora))
+    for year, (documents, live_version) in corpora.items():
+        version = identity_of(organization_id, embedder, chunker_version, year, documents, salts[year]).version
         if version != live_version:
             wanted[year] = version
     return wanted

@@ -37,10 +37,13 @@ def build_year(
     What searches use is a pointer, and a pointer does not move without an entry of the ledger.
     """
     with postgres.connect() as conn:
+        store.corpus_salts(conn, [year])
+        conn.commit()  # it stays where the build is refused
         store.lock_year(conn, year)
+        salt = store.corpus_salts(conn, [year])[year]  # held: no document of the year is erased while it is indexed
         documents = store.live_documents(conn, year)
         live = store.live_index(conn, year)
-        identity = identity_of(postgres.organization_id, embedder, chunker_version, year, documents)
+        identity = identity_of(postgres.organization_id, embedder, chunker_version, year, documents, salt)
         if live and live.index_version == identity.version and not rebuild:
             return BuildReport(live.index_version, len(documents), live.chunk_count, None, ())
         candidate = store.build_candidate(conn, identity)

@@ -43,6 +43,6 @@ class IndexIdentity:
         )  # fmt: skip
 
 
-def corpus_digest_of(doc_ids: Sequence[str]) -> str:
-    """Digest of a year's live documents, whatever the order they came in."""
-    return digest_of(sorted(doc_ids))
+def corpus_digest_of(doc_ids: Sequence[str], salt: bytes) -> str:
+    """Digest of a year's live documents, whatever the order they came in. The salt lasts until one of them is erased."""
+    return digest_of([salt.hex(), *sorted(doc_ids)])

@@ -1,5 +1,6 @@
 """All SQL of year_index: building a version beside the live one, measuring it, swapping it in, searching."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,19 @@ def corpus_by_year(conn: Connection) -> dict[int, tuple[list[str], str | None]]:
         " ORDER BY 1"
     ).fetchall()
     return {year: (ids, version) for year, ids, version in rows}
+
+
+def corpus_salts(conn: Connection, years: Sequence[int]) -> dict[int, bytes]:
+    """year -> its salt, made where there is none; held until the commit, so that no erasure in the year comes between."""
+    conn.execute(
+        "INSERT INTO compliance.corpus_salts (organization_id, year, salt)"
+        " SELECT compliance.current_organization(), * FROM unnest(%b::integer[], %b::bytea[]) ON CONFLICT DO NOTHING",
+        [sorted(years), [secrets.token_bytes(32) for _ in years]],
+    )
+    rows = conn.execute(
+        "SELECT year, salt FROM compliance.corpus_salts WHERE year = ANY(%s) ORDER BY year FOR KEY SHARE", [list(years)]
+    ).fetchall()
+    return {year: salt for year, salt in rows}
 
 
 def live_index(conn: Connection, year: int) -> LiveIndex | None:

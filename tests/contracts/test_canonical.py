@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compliance_assets.contracts.canonical import canonical_json, content_id, digest_of, sha256_hex
+from compliance_assets.contracts.canonical import Canonical, canonical_json, content_id, digest_of, sha256_hex
 
 
 def double(ieee754: str) -> float:
@@ -133,3 +133,42 @@ def test_different_fields_never_share_a_content_id(some: list[str], others: list
 
 def test_the_prefix_is_part_of_what_is_hashed() -> None:
     assert content_id("a", "x").removeprefix("a_") != content_id("b", "x").removeprefix("b_")
+
+
+NAMES = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(["a", "B", "é", "\ufb33", "\U0001f600"])
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([0.0, -0.0, 1.0, 1e-5, 1e-7, 1e16, 1e21, 123456789012345680.0])
+    | st.text(st.characters(codec="utf-8"), max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=VALUES)
+def test_the_quick_way_writes_the_bytes_of_the_reference(value: object) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+    assert Canonical.of(value).sha256 == digest_of(value)
+
+
+@given(members=st.dictionaries(st.text("abcXYZ_", min_size=1), VALUES, min_size=1, max_size=5), data=st.data())
+def test_a_member_that_is_canonical_already_stands_for_its_value(
+    members: dict[str, object], data: st.DataObject
+) -> None:
+    written = data.draw(st.sets(st.sampled_from(sorted(members))))
+    mixed = {name: Canonical.of(value) if name in written else value for name, value in members.items()}
+
+    assert canonical_json(mixed) == rfc8785.dumps(members)  # type: ignore[arg-type]
+
+
+@given(
+    numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 2**31)),
+    text=st.text(st.characters(codec="utf-8")),
+)
+def test_what_a_contract_dumped_is_written_the_same(numbers: list[float], text: str) -> None:
+    dumped = [{"score": number, "text": text, "page": 1} for number in numbers]
+
+    assert Canonical.of_contract(dumped).encode() == rfc8785.dumps(dumped)  # type: ignore[arg-type]

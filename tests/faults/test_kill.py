@@ -20,16 +20,15 @@ COMPLIANCE = Path(sys.executable).with_name("compliance")
 KILLS = 10
 MOMENTS = (1.5, 6.0)  # seconds after the start: from the first file read to the last index built
 
-# Everything that an ingestion stores, times left out. Vectors are compared as text: every digit.
+# Everything that an ingestion stores, times and what is salted left out. Vectors are compared as text: every digit.
 CONTENTS = {
     "raw_pulls": "SELECT pull_id, path, state, object_sha256, label::text, superseded_at IS NULL FROM compliance.raw_pulls",
     "documents": "SELECT filing_id, year, state, reason, md5(raw_text), raw_pages::text, live FROM compliance.documents",
     "chunks": "SELECT chunk_id, doc_id, ordinal, page, char_start, char_end, section, text_sha256 FROM compliance.chunks",
     "chunked": "SELECT doc_id, chunker_version, chunk_count FROM compliance.chunked_documents",
     "embeddings": "SELECT model_digest, text_sha256, embedding::text FROM compliance.embeddings",
-    "versions": "SELECT year, index_version, document_count, chunk_count FROM compliance.index_versions "
-    "WHERE state = 'live'",
-    "entries": "SELECT year, index_version, chunk_id, doc_id, filer_category, embedding::text FROM year_index.entries",
+    "versions": "SELECT year, document_count, chunk_count FROM compliance.index_versions WHERE state = 'live'",
+    "entries": "SELECT year, chunk_id, doc_id, filer_category, embedding::text FROM year_index.entries",
     "leaves": "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = 'year_index' AND c.relkind = 'r'",
 }

@@ -24,7 +24,7 @@ listings = st.dictionaries(paths, st.tuples(st.sampled_from(["v1", "v2"]), label
 
 def pulled(path: str, version: str, label: Label, previous: LivePull | None) -> LivePull:
     digest = sha256_hex(f"{path}{version}")
-    pull_id = pull_id_of("src", path, digest, label, previous.pull_id if previous else None)
+    pull_id = pull_id_of("src", path, digest, label, previous.versions if previous else 0)
     return LivePull(pull_id, path, "pulled", digest, version, label.digest, label.year)
 
 
@@ -87,13 +87,13 @@ def test_an_unreadable_file_is_tried_again_at_each_pull() -> None:
 def test_the_id_of_a_version_depends_on_its_file_its_label_and_its_predecessor() -> None:
     label, other = Label(2021, None, "a", None, "none"), Label(2022, None, "a", None, "none")
     ids = {
-        pull_id_of("src_1", "a.md", "0" * 64, label, None),
-        pull_id_of("src_2", "a.md", "0" * 64, label, None),
-        pull_id_of("src_1", "b.md", "0" * 64, label, None),
-        pull_id_of("src_1", "a.md", "1" * 64, label, None),
-        pull_id_of("src_1", "a.md", None, label, None),
-        pull_id_of("src_1", "a.md", "0" * 64, other, None),
-        pull_id_of("src_1", "a.md", "0" * 64, label, "pull_1"),
+        pull_id_of("src_1", "a.md", "0" * 64, label, 0),
+        pull_id_of("src_2", "a.md", "0" * 64, label, 0),
+        pull_id_of("src_1", "b.md", "0" * 64, label, 0),
+        pull_id_of("src_1", "a.md", "1" * 64, label, 0),
+        pull_id_of("src_1", "a.md", None, label, 0),
+        pull_id_of("src_1", "a.md", "0" * 64, other, 0),
+        pull_id_of("src_1", "a.md", "0" * 64, label, 1),
     }
     assert len(ids) == 7
-    assert pull_id_of("src_1", "a.md", "0" * 64, label, None) in ids
+    assert pull_id_of("src_1", "a.md", "0" * 64, label, 0) in ids

@@ -110,6 +110,17 @@ CREATE TABLE compliance.legal_holds (
 );
 CREATE INDEX legal_holds_in_force ON compliance.legal_holds (organization_id, key_id) WHERE released_at IS NULL;
 
+-- ── year_index ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- Goes into the digest of a year's documents, which the ledger keeps for ever: a new one with each erasure in the year, so
+-- that nobody can try out which document had been in it.
+CREATE TABLE compliance.corpus_salts (
+    organization_id uuid NOT NULL,
+    year            integer NOT NULL,
+    salt            bytea NOT NULL,
+    PRIMARY KEY (organization_id, year)
+);
+
 -- ── model_decisions ──────────────────────────────────────────────────────────────────────────────────────────────
 
 -- Which documents a decision touched: the way back from a document. The way forth is sealed with the decision.
@@ -231,7 +242,7 @@ DECLARE relation text;
 BEGIN
     FOREACH relation IN ARRAY ARRAY[
         'ledger_subtrees', 'ledger_checkpoints', 'ledger_verifications', 'subject_keys', 'sealed_entries', 'legal_holds',
-        'decision_documents', 'ledger_oversight', 'incidents', 'export_cursors', 'replica_objects'
+        'corpus_salts', 'decision_documents', 'ledger_oversight', 'incidents', 'export_cursors', 'replica_objects'
     ] LOOP
         EXECUTE format('ALTER TABLE compliance.%I ENABLE ROW LEVEL SECURITY', relation);
         EXECUTE format('ALTER TABLE compliance.%I FORCE ROW LEVEL SECURITY', relation);
@@ -239,18 +250,18 @@ BEGIN
                        'USING (organization_id = compliance.current_organization()) '
                        'WITH CHECK (organization_id = compliance.current_organization())', relation);
         EXECUTE format('GRANT SELECT, INSERT ON compliance.%I TO compliance_app', relation);
-        IF relation <> 'subject_keys' THEN -- an auditor reads no key
+        IF relation NOT IN ('subject_keys', 'corpus_salts') THEN -- an auditor reads no key
             EXECUTE format('GRANT SELECT ON compliance.%I TO compliance_auditor', relation);
         END IF;
     END LOOP;
 END $$;
 
-GRANT UPDATE ON compliance.legal_holds, compliance.ledger_oversight, compliance.incidents, compliance.export_cursors
+GRANT UPDATE ON compliance.legal_holds, compliance.corpus_salts, compliance.ledger_oversight, compliance.incidents, compliance.export_cursors
     TO compliance_app;
 -- Whoever seals under a key holds its row against erasure, and that takes the right to update something of it.
 GRANT UPDATE (created_at) ON compliance.subject_keys TO compliance_app;
 -- Erasure.
 GRANT UPDATE (work_id, idempotency_key, reason) ON compliance.decisions TO compliance_app;
-GRANT DELETE ON compliance.subject_keys, compliance.decision_documents, compliance.work_items, compliance.documents,
+GRANT DELETE ON compliance.subject_keys, compliance.corpus_salts, compliance.decision_documents, compliance.work_items, compliance.documents,
     compliance.chunked_documents, compliance.chunks, compliance.embeddings TO compliance_app;
 GRANT MAINTAIN ON compliance.subject_keys TO compliance_app;
