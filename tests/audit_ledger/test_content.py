@@ -31,7 +31,7 @@ KEYS = st.lists(
 def test_any_content_comes_back_under_the_same_keys_in_whatever_order(
     content: dict[str, object], keys: list[SubjectKey], padding: int, data: st.DataObject
 ) -> None:
-    text = canonical_json({"content": content, "padding": "á" * padding}).decode()  # type: ignore[dict-item]
+    text = canonical_json({"content": content, "padding": "á" * padding}).decode()
 
     sealed, commitment = seal(text, keys, ORGANIZATION, RESPONSE)
     opened = unseal(sealed, data.draw(st.permutations(keys)), ORGANIZATION, RESPONSE)

@@ -1,5 +1,7 @@
 """Whose a text is: every CPF that it states, and no other number."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def cpf_of(number: int) -> str:
 CPFS = st.integers(1, 10**9 - 1).map(cpf_of)
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Nd", "No", "Nl"], exclude_characters=".,-/ "), max_size=12)
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": lambda n: n,
     "printed": lambda n: f"{n[:3]}.{n[3:6]}.{n[6:9]}-{n[9:]}",
     "dash alone": lambda n: f"{n[:9]}-{n[9:]}",

@@ -113,7 +113,7 @@ class Held:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self.deployment.postgres.connect() as conn:
-            return conn.execute(query, list(values)).fetchall()  # type: ignore[call-overload,no-any-return]
+            return conn.execute(query, list(values)).fetchall()
 
     def readable(self, response_id: str) -> bool:
         with self.deployment.postgres.connect() as conn:
@@ -207,8 +207,7 @@ def test_nothing_is_left_anywhere(deployment: Deployment, folder: Path, session_
     with deployment.postgres.connect_as_owner() as owner:
         owner.autocommit = True
         owner.execute("ANALYZE")  # the planner's samples hold what the tables hold
-    places = lambda: found_in_tables(deployment) | found_in_files(deployment.settings.data_dir)  # noqa: E731
-    before = places()
+    before = places(deployment)
     assert {
         "compliance.documents",
         "compliance.work_items",
@@ -221,7 +220,7 @@ def test_nothing_is_left_anywhere(deployment: Deployment, folder: Path, session_
     held.sign()
 
     assert done.still_at_source == (f"{canonical_uri(str(folder))}/2021/a.txt",)
-    assert places() == {}
+    assert places(deployment) == {}
     commands.export_file(deployment, "jsonl", tmp_path / "all.jsonl", 0, open_content=True)
     assert found_in_files(tmp_path, only="all.jsonl") == {}
     with deployment.postgres.connect_as_owner() as owner:
@@ -258,6 +257,11 @@ def needles_in(data: bytes) -> list[str]:
         or needle.encode().hex().encode() in data
         or json.dumps(needle)[1:-1].encode() in data
     ]
+
+
+def places(deployment: Deployment) -> dict[str, list[str]]:
+    """Where anything of it is found: in which table, in which file of the data directory."""
+    return found_in_tables(deployment) | found_in_files(deployment.settings.data_dir)
 
 
 def found_in_tables(deployment: Deployment) -> dict[str, list[str]]:
@@ -807,7 +811,9 @@ def test_documents_of_an_older_schema_are_found_by_text_field_name_and_file(data
     migrate(lambda: psycopg.connect(older), [2021])
 
     with psycopg.connect(older) as conn:
-        found = dict(conn.execute("SELECT filing_id, data_subjects FROM compliance.documents").fetchall())
+        found: dict[str, list[str]] = dict(
+            conn.execute("SELECT filing_id, data_subjects FROM compliance.documents").fetchall()
+        )
         forced = conn.execute(
             "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('documents', 'raw_pulls')"
         ).fetchone()

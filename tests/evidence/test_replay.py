@@ -92,7 +92,7 @@ class Answered:
 
     def change(self, statement: str, *values: object) -> None:
         with self.deployment.postgres.connect_as_owner() as owner:
-            assert owner.execute(statement, list(values)).rowcount > 0  # type: ignore[call-overload]
+            assert owner.execute(statement, list(values)).rowcount > 0
 
     def content(self, response_id: str | None = None) -> dict[str, object]:
         with self.deployment.postgres.connect() as conn:
@@ -112,7 +112,7 @@ class Answered:
             keys: dict[str, SubjectKey] = ledger._keys_by_id(
                 conn, keyring, organization, set(ledger.sealed_under(entry))
             )
-        text = canonical_json(changed if "input" in changed else {**self.content(), **changed}).decode()  # type: ignore[dict-item]
+        text = canonical_json(changed if "input" in changed else {**self.content(), **changed}).decode()
         sealed, commitment = seal(text, list(keys.values()), organization, self.held)
         with as_superuser_without_trigger(self.deployment) as owner:
             owner.execute(

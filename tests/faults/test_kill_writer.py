@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -119,7 +120,7 @@ def open_transactions(conn: Connection) -> int:
 def found_wrong(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
     with deployment.postgres.connect() as conn:
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        rows = {what: conn.execute(query).fetchall() for what, query in WRONG.items()}  # type: ignore[call-overload]
+        rows = {what: conn.execute(query).fetchall() for what, query in WRONG.items()}
     return {what: found[:5] for what, found in rows.items() if found}
 
 
@@ -220,7 +221,7 @@ def test_an_erasure_that_is_killed_is_finished_by_running_it_again(deployment: D
         order = f"LGPD-{number}"
         objects = _objects_of(deployment, person)
         assert objects
-        pid = start(lambda own, who=person, why=order: _erase(own, who, why), deployment)
+        pid = start(partial(_erase, person=person, order=order), deployment)
         time.sleep(moments.uniform(0, moments.choice((0.040, 0.200))))  # until its commit, and behind it
         killed = kill(pid)
         landed += killed
