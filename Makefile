@@ -6,7 +6,7 @@ COMPLIANCE_DATA_DIR ?= .compliance
 override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
-.PHONY: help install demo test dev lint check bench bench-ledger eval-normalise faults fuzz lock clean
+.PHONY: help install demo test dev lint check bench bench-ledger eval-mutations eval-normalise faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,9 @@ bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
 
 bench-ledger: install ## appends, verification, proofs and lineage at a million entries: make bench-ledger [BENCH_ARGS="--entries 100000"]
 	$(BIN)/python -m evals.bench_ledger $(BENCH_ARGS)
+
+eval-mutations: install ## tampering with a ledger as superuser, and what finds it: make eval-mutations [EVAL_ARGS=--write]
+	$(BIN)/python -m evals.ledger_mutations $(EVAL_ARGS)
 
 eval-normalise: install ## how exactly filings are read, on the frozen sets: make eval-normalise [EVAL_ARGS="--set golden"]
 	$(BIN)/python -m evals.eval_normalise $(EVAL_ARGS)

@@ -1,10 +1,14 @@
 """Invented decisions in quantity, made by the code that makes real ones, for benchmarks and mutation tests of the ledger."""
 
-import base64
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from pgvector import HalfVector
+from psycopg.types.json import Jsonb
 
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
 from compliance_assets.contracts.hit import Hit, RetrievalMethod
@@ -12,7 +16,10 @@ from compliance_assets.contracts.release import Release
 from compliance_assets.model_decisions.decide import SourceDocument, decide
 from compliance_assets.model_decisions.store import Recordable, recordable
 from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.year_index.exact import encoded, similarity
 from compliance_assets.year_index.retrieved import Retrieved
+from resources.object_store import ObjectStore
+from resources.postgres import Connection
 from resources.providers import Completion
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -20,6 +27,7 @@ RELEASE = Release(
     prompt_version="ddq.draft_response@1", threshold_version=None, router_map="r" * 64, policy_bundle=None,
     chunker="sentence-window/1", embedder_digest="e" * 64, index_parameters="i" * 64, golden_set=None, code_version="bench",
 )  # fmt: skip
+TITLE, SOURCE, DIMENSION = "Declaração", "src_load", 32
 WORDS = ("rendimento", "tributável", "dedução", "imposto", "retido", "fonte", "declaração", "anual", "contribuinte")
 
 
@@ -50,18 +58,39 @@ def hits_of(load: Load, number: int) -> list[str]:
     return [content_id("doc", "filing", number), *law_of(load, load.years[number % len(load.years)])]
 
 
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    """A chunk of an invented document, and where it stands in it."""
+
+    chunk_id: str
+    doc_id: str
+    char_range: tuple[int, int]
+    text: str
+
+
+def person_of(number: int) -> str:
+    """The data subject of a decision's filing: an invented CPF whose check digits hold."""
+    base = f"{number:09}"
+    for _ in range(2):  # each digit is the weighted sum of those before it, modulo 11 (Receita Federal)
+        weighted = sum(int(digit) * weight for digit, weight in zip(reversed(base), range(2, 12), strict=False))
+        base += str(weighted * 10 % 11 % 10)
+    return f"cpf:{base}"
+
+
 def _decision(load: Load, number: int, rng: random.Random) -> Recordable:
     year = load.years[number % len(load.years)]
     doc_ids = hits_of(load, number)
-    person = (f"cpf:{number:011}",) if load.persons else ()
+    passages = [_passages(load, doc_id, place) for place, doc_id in enumerate(doc_ids)]
+    texts = {own[0].doc_id: _text_of(own) for own in passages}
+    vector = _near(_vector_of(passages[0][0].text), rng)
+    retrieved = _retrieved(year, [p for own in passages for p in own], vector)
+    person = (person_of(number),) if load.persons else ()
     sources = tuple(
         SourceDocument(
-            doc_id, year, "Declaração", sha256_hex(doc_id), sha256_hex(f"raw {doc_id}"), person if at == 0 else ()
+            doc_id, year, TITLE, sha256_hex(texts[doc_id]), sha256_hex(_raw_of(doc_id)), person if at == 0 else ()
         )
-        for at, doc_id in enumerate(doc_ids)
+        for at, doc_id in enumerate(texts)
     )
-    retrieved = [_hit(load, year, doc_ids[rank % len(doc_ids)], number, rank, rng) for rank in range(load.hits)]
-    texts = {r.hit.doc_id: r.text for r in retrieved}
     decision = decide(
         WorkItem("ddq.draft_response", year, f"Qual é o imposto devido na declaração {number}?", item_id=str(number)),
         retrieved,
@@ -71,23 +100,56 @@ def _decision(load: Load, number: int, rng: random.Random) -> Recordable:
         f"ix_{year}",
         STARTED + timedelta(milliseconds=number),
         salt=rng.randbytes(16),
-        query_vector=base64.b64encode(rng.randbytes(64)).decode(),
+        query_vector=encoded(vector),
     )
     return recordable(decision, sources, 0.01)
 
 
-def _hit(load: Load, year: int, doc_id: str, number: int, rank: int, rng: random.Random) -> Retrieved:
-    text = f"Declaração {number}, parte {rank}: " + " ".join(rng.choices(WORDS, k=load.words)) + "."
+def _passages(load: Load, doc_id: str, place: int) -> list[_Passage]:
+    """The passages of the document that stands at a place among a decision's: what it says depends on its id alone."""
+    words, passages, start = random.Random(doc_id), [], 0  # noqa: S311
+    for rank in range(place, load.hits, load.documents):
+        text = f"Documento {doc_id[4:12]}, parte {rank}: " + " ".join(words.choices(WORDS, k=load.words)) + "."
+        passages.append(_Passage(content_id("ck", doc_id, rank), doc_id, (start, start + len(text)), text))
+        start += len(text) + 1
+    return passages
+
+
+def _text_of(passages: Sequence[_Passage]) -> str:
+    return "\n".join(passage.text for passage in passages)
+
+
+def _raw_of(doc_id: str) -> str:
+    return f"raw {doc_id}"
+
+
+def _vector_of(text: str) -> np.ndarray:
+    """A vector that depends on the text alone, exact in half precision."""
+    return np.frombuffer(hashlib.shake_128(text.encode()).digest(DIMENSION), dtype=np.uint8).astype(np.float16)
+
+
+def _near(vector: np.ndarray, rng: random.Random) -> np.ndarray:
+    return (vector + np.frombuffer(rng.randbytes(DIMENSION), dtype=np.uint8) // 4).astype(np.float16)
+
+
+def _retrieved(year: int, passages: Sequence[_Passage], vector: np.ndarray) -> list[Retrieved]:
+    """The passages as a search returns them: by their exact similarity."""
     method = RetrievalMethod(
-        embedder="hash-384", embedder_digest="e" * 64, index_version=f"ix_{year}", mode="dense",
+        embedder="hash-384", embedder_digest=RELEASE.embedder_digest, index_version=f"ix_{year}", mode="dense",
         scope=WorkItem("ddq.draft_response", year, "").scope, opt_in_years=(),
     )  # fmt: skip
-    score = round(rng.uniform(0.4, 0.9), 9)
-    hit = Hit(
-        rank=rank + 1, chunk_id=content_id("ck", doc_id, rank), doc_id=doc_id, doc_title="Declaração", page=1,
-        char_range=(0, len(text)), embedding_score=score, lexical_score=None, score=score, method=method,
-    )  # fmt: skip
-    return Retrieved(hit, text)
+    scored = [(similarity(vector, _vector_of(passage.text)), passage) for passage in passages]
+    scored.sort(key=lambda pair: (-pair[0], pair[1].chunk_id))
+    return [
+        Retrieved(
+            Hit(
+                rank=rank, chunk_id=p.chunk_id, doc_id=p.doc_id, doc_title=TITLE, page=1, char_range=p.char_range,
+                embedding_score=score, lexical_score=None, score=score, method=method,
+            ),
+            p.text,
+        )
+        for rank, (score, p) in enumerate(scored, start=1)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +168,61 @@ class _Quoting:
             "citations": [{"chunk_id": first.hit.chunk_id, "quote": first.text[:60]}],
         }
         return Completion(canonical_json(answer).decode(), self.model, "local", 1, 0.01)
+
+
+# ── what the decisions rest on ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def store_sources(conn: Connection, objects: ObjectStore, made: Sequence[Recordable]) -> None:
+    """Documents, chunks, vectors and raw objects of decisions, as the rooms before would have left them: replays are equal."""
+    documents = {d.doc_id: d for each in made for d in each.documents}
+    passages = {r.hit.chunk_id: (each.decision.item.year, r) for each in made for r in each.decision.retrieved}
+    by_document: dict[str, list[Retrieved]] = {}
+    for _, found in passages.values():
+        by_document.setdefault(found.hit.doc_id, []).append(found)
+    for doc_id in documents:
+        objects.put(_raw_of(doc_id).encode())
+    conn.execute(
+        "INSERT INTO compliance.sources (organization_id, source_id, uri)"
+        " VALUES (compliance.current_organization(), %s, 'file:///load') ON CONFLICT DO NOTHING",
+        [SOURCE],
+    )
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, object_sha256, source_version,"
+            " label) VALUES (compliance.current_organization(), %s, %s, %s, 'pulled', %s, '1', '{}') ON CONFLICT DO NOTHING",
+            [(f"pull_{d.doc_id}", SOURCE, f"{d.doc_id}.xml", d.object_sha256) for d in documents.values()],
+        )
+        cursor.executemany(
+            "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, title, state, raw_text,"
+            " raw_pages, metadata, normaliser_version, text_sha256, data_subjects) VALUES (compliance.current_organization(),"
+            " %s, %s, %s, %s, %s, 'ok', %s, %s, '{}', '1', %s, %s) ON CONFLICT DO NOTHING",
+            [_document_row(document, by_document[document.doc_id]) for document in documents.values()],
+        )
+        cursor.executemany(
+            "INSERT INTO compliance.chunks (organization_id, year, chunk_id, doc_id, ordinal, page, char_start, char_end,"
+            " section, text, token_count, text_sha256, chunker_version) VALUES (compliance.current_organization(),"
+            " %s, %s, %s, %s, %s, %s, %s, '', %s, 30, %s, 'load') ON CONFLICT DO NOTHING",
+            [
+                (year, r.hit.chunk_id, r.hit.doc_id, r.hit.char_range[0], r.hit.page, *r.hit.char_range, r.text,
+                 sha256_hex(r.text))
+                for year, r in passages.values()
+            ],
+        )  # fmt: skip
+        cursor.executemany(
+            "INSERT INTO compliance.embeddings (organization_id, model_digest, text_sha256, embedding, precision_used)"
+            " VALUES (compliance.current_organization(), %s, %s, %s, 'fp32') ON CONFLICT DO NOTHING",
+            [
+                (RELEASE.embedder_digest, sha256_hex(r.text), HalfVector(_vector_of(r.text)))
+                for _, r in passages.values()
+            ],
+        )
+
+
+def _document_row(document: SourceDocument, passages: Sequence[Retrieved]) -> tuple[object, ...]:
+    text = "\n".join(r.text for r in sorted(passages, key=lambda r: r.hit.char_range))
+    pages = [{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}]
+    return (
+        document.doc_id, f"pull_{document.doc_id}", document.object_sha256, document.year, document.title, text, Jsonb(pages),
+        document.text_sha256, list(document.data_subjects),
+    )  # fmt: skip

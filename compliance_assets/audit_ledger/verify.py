@@ -5,18 +5,19 @@ that were published outside it.
 """
 
 import bisect
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from psycopg import sql
 
 from compliance_assets.audit_ledger import checkpoint, checkpoints, note, store
-from compliance_assets.audit_ledger.chain import Finding, Walk
+from compliance_assets.audit_ledger.chain import Amendment, Finding, Walk
 from compliance_assets.audit_ledger.checkpoints import SignedCheckpoint
 from compliance_assets.audit_ledger.tree import GROUP, GrowingTree, Subtree, continued, split
-from compliance_assets.contracts.errors import IntegrityError
+from compliance_assets.contracts.errors import IntegrityError, InvalidInput
 from resources.checkpoint_log import CheckpointLog
 from resources.keyring import Keyring
 from resources.postgres import Connection, Postgres
@@ -67,17 +68,19 @@ def verify_ledger(
     started = time.monotonic()
     if conn.info.transaction_status == conn.info.transaction_status.IDLE:
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    end, kept = store.head(conn), [row[2] for row in store.checkpoint_rows(conn)]
-    claims = [Claim(text, "published") for text in published] + [Claim(text, "stored") for text in kept]
-    verifiers = checkpoints.named_verifiers(conn)
+    end, kept = store.head(conn), [(size, root, text) for size, root, text, _ in store.checkpoint_rows(conn)]
+    claims = [Claim(text, "published") for text in published] + [Claim(text, "stored") for _, _, text in kept]
+    verifiers = _named_verifiers(conn)
     openers = verifiers
     if (
         claims and not verifiers
     ):  # the entry that named our key may be lost: then the key itself opens what was published
         openers = [checkpoints.verifier_of(keyring, organization_id)]
     heads = _Heads.read(claims, openers, since)
-    walk, tree, findings = _walked(conn, keyring, organization_id, heads, since)
+    walk, tree, findings = _walked(conn, keyring, organization_id, heads, since, heads.size_of(kept))
     findings += walk.end(end)
+    findings += heads.located_forks(findings)
+    findings += heads.unlike(kept, published)
     findings += heads.beyond(tree.size)
     findings += _replaced_key(conn, keyring, organization_id, verifiers)
     after = since.size if since else 0
@@ -129,7 +132,8 @@ class _Heads:
 
     claims: list[tuple[checkpoint.Checkpoint, Claim]]
     findings: list[Finding]
-    agreed: int = 0  # the largest tree size whose root was confirmed so far
+    agreed: int = 0  # the largest tree size up to which every root was confirmed so far
+    _forks: list[tuple[int, Finding]] = field(default_factory=list)  # up to which size, what is said of it
     _sizes: list[int] = field(default_factory=list)
 
     @classmethod
@@ -157,20 +161,46 @@ class _Heads:
         at = bisect.bisect_right(self._sizes, size)
         return self._sizes[at] if at < len(self._sizes) else 2**62
 
-    def hold(self, size: int, root: bytes) -> Iterator[Finding]:
+    def hold(self, size: int, root: bytes) -> None:
         """The tree's root at a size against every checkpoint of that size."""
         at = bisect.bisect_left(self._sizes, size)
+        forked = bool(self._forks)
         while at < len(self._sizes) and self._sizes[at] == size:
             head, claim = self.claims[at]
             if head.root != root:
-                yield Finding(
-                    self.agreed + 1,
-                    f"the entries up to {size} are not those of the {claim.place} checkpoint: the tree forked after {self.agreed}",
-                    head.root.hex(),
-                    root.hex(),
+                problem = f"the entries up to {size} are not those of the {claim.place} checkpoint"
+                fork = Finding(
+                    self.agreed + 1, f"{problem}: the tree forked after {self.agreed}", head.root.hex(), root.hex()
                 )
+                self._forks.append((size, fork))
+                forked = True
             at += 1
-        self.agreed = size
+        if not forked:
+            self.agreed = size
+
+    def located_forks(self, others: Iterable[Finding]) -> Iterator[Finding]:
+        """What `hold` found, at the first entry in question that anything else was found of."""
+        seqs = sorted(finding.seq for finding in others)
+        for size, fork in self._forks:
+            at = bisect.bisect_left(seqs, fork.seq)
+            yield replace(fork, seq=seqs[at]) if at < len(seqs) and seqs[at] <= size else fork
+
+    def size_of(self, kept: Iterable[tuple[int, str, str]]) -> int:
+        """How many entries the newest of the stored checkpoints covers."""
+        texts = {text for _, _, text in kept}
+        return max((head.size for head, claim in self.claims if claim.text in texts), default=0)
+
+    def unlike(self, kept: Sequence[tuple[int, str, str]], published: Iterable[str]) -> Iterator[Finding]:
+        """Stored rows that do not say what their note says, and published checkpoints that are not stored any more."""
+        signed = {claim.text: head for head, claim in self.claims}
+        for size, root, text in kept:
+            if (head := signed.get(text)) and (head.size, head.root.hex()) != (size, root):
+                yield Finding(0, "a stored checkpoint's row is not what was signed",
+                              f"{head.size} entries, root {head.root.hex()}", f"{size} entries, root {root}")  # fmt: skip
+        stored = {text for _, _, text in kept}
+        for text in published:
+            if (head := signed.get(text)) and text not in stored:
+                yield Finding(0, "a published checkpoint is not stored any more", f"{head.size} entries", "nothing")
 
     def beyond(self, size: int) -> Iterator[Finding]:
         """Checkpoints over more entries than there are."""
@@ -186,7 +216,12 @@ class _Heads:
 
 
 def _walked(
-    conn: Connection, keyring: Keyring, organization_id: str, heads: _Heads, since: SignedCheckpoint | None
+    conn: Connection,
+    keyring: Keyring,
+    organization_id: str,
+    heads: _Heads,
+    since: SignedCheckpoint | None,
+    covered: int,
 ) -> tuple[Walk, GrowingTree, list[Finding]]:
     findings = list(heads.findings)
     groups = min(since.size // GROUP, store.covered_groups(conn)) if since else 0
@@ -195,7 +230,7 @@ def _walked(
     except IntegrityError as problem:
         findings.append(Finding(groups * GROUP, problem.problem, problem.expected, problem.found))
         tree, head = continued(conn, 0)
-    stored = _StoredSubtrees(conn, tree.groups)
+    stored = _StoredSubtrees(conn, tree.groups, covered)
     heads.agreed = head.seq
     next_size = heads.next_size(head.seq) if not since else max(since.size, 1)
 
@@ -206,23 +241,23 @@ def _walked(
             findings.extend(stored.compare(tree.made))
             tree.made.clear()
         if tree.size == next_size:
-            findings.extend(heads.hold(next_size, tree.root()))
+            heads.hold(next_size, tree.root())
             next_size = heads.next_size(next_size)
 
     if since and tree.size == next_size:
-        findings.extend(heads.hold(next_size, tree.root()))
+        heads.hold(next_size, tree.root())
         next_size = heads.next_size(next_size)
-    walk = Walk(_Keys(keyring, organization_id), head, add, store.amendments(conn))
+    walk = Walk(_Keys(keyring, organization_id), head, add, _amendments(conn))
     findings.extend(walk.over(store.scan(conn, head.seq)))
-    findings.extend(stored.left_over())
+    findings.extend(stored.left_over(tree.size))
     return walk, tree, findings
 
 
 class _StoredSubtrees:
-    """The stored tree, held against the one that the entries give."""
+    """The stored tree, held against the one that the entries give. It has to be there up to the newest stored checkpoint."""
 
-    def __init__(self, conn: Connection, first_group: int) -> None:
-        self._first_group = first_group
+    def __init__(self, conn: Connection, first_group: int, covered: int) -> None:
+        self._covered = covered
         self._stored = {
             (level, position): (root, leaves)
             for level, position, root, leaves in store.stored_subtrees(conn, first_group)
@@ -231,21 +266,25 @@ class _StoredSubtrees:
     def compare(self, made: Iterable[Subtree]) -> Iterator[Finding]:
         """The first leaf that differs is named."""
         for level, position, root, leaves in made:
-            kept = self._stored.pop((level, position), None)
-            if kept is not None and kept != (root, leaves):
-                first = position * GROUP ** (level + 1) + 1
+            kept, first = self._stored.pop((level, position), None), position * GROUP ** (level + 1) + 1
+            if kept is None and first + GROUP ** (level + 1) - 1 <= self._covered:
+                yield Finding(first, "the stored tree lacks a subtree under a signed checkpoint", root.hex(), "nothing")
+            elif kept is not None and kept != (root, leaves):
                 if leaves is not None and kept[1] is not None:
                     pairs = enumerate(zip(split(leaves), split(kept[1]), strict=False))
                     first += next((at for at, (is_, was) in pairs if is_ != was), 0)
                 yield Finding(first, "the entry is not the one in the stored tree", kept[0].hex(), root.hex())
 
-    def left_over(self) -> Iterator[Finding]:
+    def left_over(self, size: int) -> Iterator[Finding]:
         """Stored subtrees over entries that are not there."""
         for level, position in sorted(self._stored)[:1]:
+            first, end = (at * GROUP ** (level + 1) for at in (position, position + 1))
             yield Finding(
-                position * GROUP ** (level + 1) + 1, "the stored tree covers entries that are not there",
-                f"entries up to {(position + 1) * GROUP ** (level + 1)}", "fewer",
-            )  # fmt: skip
+                max(first, size) + 1,
+                "the stored tree covers entries that are not there",
+                f"entries up to {end}",
+                "fewer",
+            )
 
 
 class _Keys:
@@ -259,6 +298,26 @@ class _Keys:
         if key_id not in self._known:
             raise LookupError(f"no master key {key_id}")
         return self._keyring.chain_key(self._organization_id, key_id)
+
+
+def _named_verifiers(conn: Connection) -> list[note.Verifier]:
+    """The keys that the ledger names. One that somebody made senseless is found by its own entry."""
+    verifiers = []
+    for vkey in checkpoints.known_keys(conn):
+        try:
+            verifiers.append(note.Verifier.from_vkey(vkey))
+        except InvalidInput:
+            continue
+    return verifiers
+
+
+def _amendments(conn: Connection) -> dict[int, Amendment]:
+    """The documented rewrites. Where somebody made an amendment senseless, its own entry is found, and what it documented."""
+    try:
+        documented = store.amendments(conn)
+        return {seq: a for seq, a in documented.items() if re.fullmatch("[0-9a-f]{64}", a.was)}
+    except (KeyError, TypeError):
+        return {}
 
 
 def _replaced_key(

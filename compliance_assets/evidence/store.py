@@ -6,6 +6,7 @@ from compliance_assets.audit_ledger.chain import Entry
 from compliance_assets.audit_ledger.store import checkpoint_rows, entry_of, last_verification
 from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.errors import InvalidInput
+from resources.clock import rfc3339
 from resources.postgres import Connection
 
 
@@ -41,12 +42,16 @@ def decision(conn: Connection, response_id: str, year: int) -> dict[str, object]
         ).fetchone()
 
 
-def decision_keys(conn: Connection, response_ids: list[str]) -> dict[str, str]:
-    """response id -> the idempotency key in its row."""
+def decision_rows(conn: Connection, response_ids: list[str]) -> dict[str, dict[str, object]]:
+    """response id -> what its row says that its sealed content says too; the rest is compared with the entry's clear body."""
     rows = conn.execute(
-        "SELECT response_id, idempotency_key FROM compliance.decisions WHERE response_id = ANY(%s)", [response_ids]
+        "SELECT response_id, idempotency_key, work_id, reason, decided_at FROM compliance.decisions WHERE response_id = ANY(%s)",
+        [response_ids],
     ).fetchall()
-    return {response_id: key for response_id, key in rows}
+    return {
+        response_id: {"idempotency key": key, "work item": work_id, "reason": reason, "time": rfc3339(decided_at)}
+        for response_id, key, work_id, reason, decided_at in rows
+    }
 
 
 def chunk_digests(conn: Connection, chunk_ids: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ content. Each chunk, document and object is looked at once, however many decisio
 """
 
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,10 +18,11 @@ from compliance_assets.audit_ledger.chain import Entry, Finding
 from compliance_assets.audit_ledger.checkpoints import SignedCheckpoint
 from compliance_assets.audit_ledger.content import Content
 from compliance_assets.audit_ledger.verify import Verification, verify_and_record
-from compliance_assets.contracts.errors import IntegrityError, InvalidInput
+from compliance_assets.contracts.canonical import content_id
+from compliance_assets.contracts.errors import DependencyUnavailable, IntegrityError, InvalidInput
 from compliance_assets.evidence import store
 from compliance_assets.evidence.archive import Archive
-from compliance_assets.evidence.erasure import erased_keys
+from compliance_assets.evidence.erasure import ERASURE
 from resources.clock import system_clock
 from resources.postgres import Connection
 
@@ -73,7 +75,7 @@ def verify_evidence(archive: Archive, after: int = 0) -> EvidenceVerification:
     """Open every sealed content behind an entry and look at what it rests on."""
     started = time.monotonic()
     with archive.postgres.connect() as conn:
-        examination = _Examination(conn, archive, erased_keys(conn))
+        examination = _Examination(conn, archive, _erasures(conn))
         findings = tuple(examination.findings(after))
     return EvidenceVerification(examination.opened, examination.erased, findings, round(time.monotonic() - started, 3))
 
@@ -118,9 +120,15 @@ class _Examination:
 
     def findings(self, after: int) -> Iterator[Finding]:
         """Everything that does not hold, in order of the entries."""
+        for key in sorted(ledger.existing_keys(self.conn, list(self.erasures))):
+            yield Finding(
+                self.erasures[key], "a key that this erasure destroyed is there again", f"no key {key}", "it is"
+            )
         batch: list[Entry] = []
         for entry in ledger.entries(self.conn, after):
-            if entry.sealed is not None:
+            if not all(map(_is_key_id, ledger.sealed_under(entry))):
+                yield Finding(entry.seq, "the entry names a key that there cannot be", "ids of keys", "something else")
+            elif entry.sealed is not None:
                 batch.append(entry)
             if len(batch) == BATCH:
                 yield from self._batch(batch)
@@ -130,7 +138,7 @@ class _Examination:
     def _batch(self, entries: Sequence[Entry]) -> Iterator[Finding]:
         contents, broken = self._open(entries)
         yield from broken
-        rows = store.decision_keys(self.conn, [e.subject_id for e in entries if e.kind == "decision"])
+        rows = store.decision_rows(self.conn, [e.subject_id for e in entries if e.kind == "decision"])
         decided: list[tuple[int, dict[str, Any]]] = []
         for entry in entries:
             if entry.seq not in contents:
@@ -138,6 +146,9 @@ class _Examination:
             content = contents[entry.seq]
             if content is None:
                 yield from self._missing_key(entry)
+            elif back := [key for key in ledger.sealed_under(entry) if key in self.erasures]:
+                yield Finding(entry.seq, "the content was erased and can be opened again",
+                              f"no key {back[0]}, by entry {self.erasures[back[0]]}", "the key is there")  # fmt: skip
             elif content.commitment != entry.content_commitment:
                 yield Finding(entry.seq, "the sealed content is not what the entry committed to",
                               str(entry.content_commitment), content.commitment)  # fmt: skip
@@ -146,9 +157,7 @@ class _Examination:
                 if entry.kind == "decision":
                     value = content.as_json()
                     decided.append((entry.seq, value))
-                    if rows.get(entry.subject_id) not in (None, value["idempotency_key"]):
-                        yield Finding(entry.seq, "the decision's row has another idempotency key",
-                                      value["idempotency_key"], str(rows[entry.subject_id]))  # fmt: skip
+                    yield from _unlike(entry, value, rows.get(entry.subject_id, {}))
         yield from self._texts("chunk", decided, "chunks", "chunk_id", store.chunk_digests)
         yield from self._texts("document", decided, "documents", "doc_id", store.document_digests)
         yield from self._objects(decided)
@@ -156,13 +165,13 @@ class _Examination:
     def _open(self, entries: Sequence[Entry]) -> tuple[dict[int, Content | None], list[Finding]]:
         try:
             return ledger.contents(self.conn, self.archive.keyring, entries), []
-        except IntegrityError:  # one of them: find out which
+        except (IntegrityError, DependencyUnavailable):  # one of them, or its master key: find out which
             contents: dict[int, Content | None] = {}
             broken = []
             for entry in entries:
                 try:
                     contents |= ledger.contents(self.conn, self.archive.keyring, [entry])
-                except IntegrityError as problem:
+                except (IntegrityError, DependencyUnavailable) as problem:
                     broken.append(Finding(entry.seq, problem.problem, problem.expected, problem.found))
             return contents, broken
 
@@ -183,9 +192,9 @@ class _Examination:
             for pinned in value["lineage"][part]:
                 if (pinned[name], pinned["text_sha256"]) not in self._seen:
                     self._seen.add((pinned[name], pinned["text_sha256"]))
-                    expected[pinned[name]] = (seq, pinned["text_sha256"])
-        found = digests(self.conn, list(expected))
-        for identifier, (seq, digest) in expected.items():
+                    expected[pinned[name], pinned["text_sha256"]] = seq
+        found = digests(self.conn, list({identifier for identifier, _ in expected}))
+        for (identifier, digest), seq in expected.items():
             if found.get(identifier) != digest:
                 yield Finding(
                     seq, f"{what} {identifier} was changed or is gone", digest, found.get(identifier, "nothing")
@@ -202,3 +211,34 @@ class _Examination:
                     self.archive.objects.get(digest)
                 except IntegrityError as problem:
                     yield Finding(seq, f"raw object {digest}: {problem.problem}", problem.expected, problem.found)
+
+
+def _unlike(entry: Entry, content: dict[str, Any], row: dict[str, object]) -> Iterator[Finding]:
+    """What a decision's row says otherwise than its content. A row that is missing is found with the entry's clear body."""
+    sealed = {
+        "idempotency key": content["idempotency_key"],
+        "work item": content_id("work", content["input_sha256"]),
+        "reason": content["reason"],
+        "time": content["decided_at"],
+    }
+    for what, value in row.items():
+        if value != sealed[what]:
+            yield Finding(entry.seq, f"the decision's row has another {what}", str(sealed[what]), str(value))
+
+
+def _erasures(conn: Connection) -> dict[str, int]:
+    """key id -> the entry that says that it was destroyed. What somebody made senseless is found by its own entry."""
+    erasures = {}
+    for entry in ledger.entries_of_kind(conn, ERASURE):
+        named = ledger.body_of(entry).get("key_ids")
+        for key in named if isinstance(named, list) else ():
+            if _is_key_id(key):
+                erasures[key] = entry.seq
+    return erasures
+
+
+def _is_key_id(value: object) -> bool:
+    try:
+        return str(uuid.UUID(str(value))) == value
+    except ValueError:
+        return False

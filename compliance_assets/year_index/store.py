@@ -138,10 +138,18 @@ def build_candidate(conn: Connection, identity: IndexIdentity) -> Candidate:
     )
     conn.execute("SET LOCAL maintenance_work_mem = '512MB'")
     conn.execute(
-        sql.SQL("CREATE INDEX ON {} USING hnsw ({} halfvec_cosine_ops) WITH (m = {}, ef_construction = {})").format(
-            table, vector, sql.Literal(identity.parameters.m), sql.Literal(identity.parameters.ef_construction)
+        sql.SQL("CREATE INDEX {} ON {} USING hnsw ({} halfvec_cosine_ops) WITH (m = {}, ef_construction = {})").format(
+            sql.Identifier(f"{name}_hnsw"),
+            table,
+            vector,
+            sql.Literal(identity.parameters.m),
+            sql.Literal(identity.parameters.ef_construction),
         )
     )
+    # Row security does not hide the planner's samples of an index from the role that owns it: they would be other
+    # organisations' vectors.
+    graph = sql.Identifier("year_index", f"{name}_hnsw")
+    conn.execute(sql.SQL("ALTER INDEX {} ALTER COLUMN 1 SET STATISTICS 0").format(graph))
     conn.execute(sql.SQL("CREATE INDEX ON {} (filer_category)").format(table))
     _protect(conn, table)
     conn.execute(sql.SQL("ANALYZE {}").format(table))
