@@ -190,6 +190,8 @@ def _fill(deployment: Deployment, entries: int) -> int:
                 record_all(conn, fresh.keyring, made)
                 _store_sources(conn, made)
                 conn.commit()
+                if (at - share.start) % 50_000 == 0:
+                    click.echo(f"filling: {ledger.head(conn).seq:,} of {entries:,} entries")
 
     seconds = _timed(write, shares)
     started = time.monotonic()

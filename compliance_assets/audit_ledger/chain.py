@@ -105,12 +105,12 @@ class Draft:
     content_commitment: str | None = None
 
 
-def link(head: Head, draft: Draft, organization_id: str, key_id: str, key: bytes) -> Entry:
-    """The entry that follows `head`."""
+def unplaced(draft: Draft, organization_id: str, key_id: str) -> Entry:
+    """The entry before it has its place: everything of it but `seq`, `prev_hash` and `entry_hash`."""
     new = draft.new
-    unhashed = Entry(
+    return Entry(
         schema_version=CURRENT_VERSION,
-        seq=head.seq + 1,
+        seq=0,
         organization_id=organization_id,
         year=new.year,
         kind=new.kind,
@@ -123,9 +123,14 @@ def link(head: Head, draft: Draft, organization_id: str, key_id: str, key: bytes
         sealed=draft.sealed,
         content_sha256=None if draft.sealed is None else hashlib.sha256(draft.sealed).hexdigest(),
         content_commitment=draft.content_commitment,
-        prev_hash=head.entry_hash,
+        prev_hash="",
         entry_hash="",
     )
+
+
+def link(head: Head, entry: Entry, key: bytes) -> Entry:
+    """The entry in the place behind `head`."""
+    unhashed = entry._replace(seq=head.seq + 1, prev_hash=head.entry_hash)
     return unhashed._replace(entry_hash=hmac.digest(key, header_of(unhashed), "sha256").hex())
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from isal import isal_zlib
 
 from compliance_assets.contracts.errors import IntegrityError
 
@@ -63,7 +64,7 @@ def commitment_of(salt: bytes, text: str) -> str:
 def seal(text: str, keys: Sequence[SubjectKey], organization_id: str, subject_id: str) -> tuple[bytes, str]:
     """(sealed content, commitment) of canonical JSON text."""
     salt, own, plain = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(SALT_BYTES), text.encode()
-    packed = b"\x00" + plain if len(plain) < DEFLATE_FROM else b"\x01" + zlib.compress(plain, 1)
+    packed = b"\x00" + plain if len(plain) < DEFLATE_FROM else b"\x01" + isal_zlib.compress(plain, 1)
     cipher = AESGCM(_content_key(keys, own)).encrypt(own[:12], salt + packed, _bound_to(organization_id, subject_id))
     return VERSION + own + cipher, hashlib.sha256(salt + plain).hexdigest()
 

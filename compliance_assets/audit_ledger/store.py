@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from compliance_assets.audit_ledger.chain import GENESIS, Amendment, Draft, Entry, Head, NewEntry, link
+from compliance_assets.audit_ledger.chain import GENESIS, Amendment, Draft, Entry, Head, NewEntry, link, unplaced
 from compliance_assets.audit_ledger.content import Content, SubjectKey, seal, unseal
 from compliance_assets.contracts.canonical import Canonical, canonical_json
 from resources.keyring import Keyring
@@ -30,6 +30,8 @@ _ARRAYS: dict[str, Callable[..., BinaryArray]] = {
     "year": bigints,
     "sealed": blobs,
 }
+#: What an entry has only once the head is locked.
+_PLACE = frozenset({"seq", "prev_hash", "entry_hash"})
 #: One statement, one round trip: the entries, whose keys seal them, and the head that they end in. Arrays go over in
 #: binary: as text, every quote in a body would be escaped.
 _INSERT: LiteralString = (
@@ -59,26 +61,29 @@ def append_all(conn: Connection, keyring: Keyring, entries: Sequence[NewEntry]) 
     organization_id = organization_of(conn)
     subjects = {subject for entry in entries if entry.content is not None for subject in _sealed_for(entry)}
     keys = _keys_for(conn, keyring, organization_id, sorted(subjects))
-    drafts = [_draft(entry, organization_id, keys) for entry in entries]
     key_id = keyring.active_key_id
     chain_key = keyring.chain_key(organization_id, key_id)
+    made = [unplaced(_draft(entry, organization_id, keys), organization_id, key_id) for entry in entries]
+    known = _columns(made, without=_PLACE)
     head, linked = _locked_head(conn), []
-    for draft in drafts:
-        entry = link(head, draft, organization_id, key_id, chain_key)
-        head = Head(entry.seq, entry.entry_hash)
-        linked.append(entry)
+    for entry in made:
+        linked.append(link(head, entry, chain_key))
+        head = Head(linked[-1].seq, linked[-1].entry_hash)
     persons = [
         (keys[subject].key_id, entry.seq)
-        for entry, draft in zip(linked, drafts, strict=True)
-        if draft.sealed
-        for subject in draft.new.data_subjects
+        for new, entry in zip(entries, linked, strict=True)
+        if entry.sealed
+        for subject in new.data_subjects
     ]
-    columns = [
-        _ARRAYS.get(name, texts)(column) for name, column in zip(Entry._fields, zip(*linked, strict=True), strict=True)
-    ]
+    columns = known | _columns(linked, without=frozenset(known))
     sealing = [uuids(key for key, _ in persons), bigints(seq for _, seq in persons)]
-    conn.execute(_INSERT, [*columns, *sealing, head.seq, head.entry_hash])
+    conn.execute(_INSERT, [*(columns[name] for name in Entry._fields), *sealing, head.seq, head.entry_hash])
     return linked
+
+
+def _columns(entries: Sequence[Entry], without: frozenset[str]) -> dict[str, BinaryArray]:
+    wanted = [name for name in Entry._fields if name not in without]
+    return {name: _ARRAYS.get(name, texts)(getattr(entry, name) for entry in entries) for name in wanted}
 
 
 def _sealed_for(entry: NewEntry) -> tuple[str, ...]:

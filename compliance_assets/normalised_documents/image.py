@@ -32,7 +32,7 @@ _MEDIA_TYPES = {
 }
 MEDIA_TYPES = frozenset(_MEDIA_TYPES.values())
 # No other decoder sees the bytes.
-_DECODERS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+DECODERS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 
 # By EXIF orientation: what brings the frame upright.
 _UPRIGHT = {
@@ -61,7 +61,7 @@ def parse(data: bytes, ocr: OcrSettings, *, read_filing: ReadFiling | None = Non
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
+            with Image.open(io.BytesIO(data), formats=DECODERS) as image:
                 return _read(image, Reading(ocr), read_filing)
     except (_TooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         detail = error if isinstance(error, _TooLarge) else f"more than {MAX_PIXELS} pixels"
@@ -78,7 +78,7 @@ def _read(image: ImageFile.ImageFile, reading: Reading, read_filing: ReadFiling 
     words: list[Word] = []
     for frame in range(_frame_count(image)):
         image.seek(frame)
-        shown = reading.read(lambda: _page(image), page=frame + 1, start=sum(map(len, texts)))
+        shown = reading.read(lambda: shown_page(image), page=frame + 1, start=sum(map(len, texts)))
         texts.append(shown.text if shown else "\n")
         words += shown.words if shown else ()
     if not words:
@@ -107,7 +107,7 @@ def _frame_count(image: ImageFile.ImageFile) -> int:
     return frames
 
 
-def _page(image: ImageFile.ImageFile) -> Image.Image:
+def shown_page(image: ImageFile.ImageFile) -> Image.Image:
     """The current frame as a person sees it: upright, grey, on white."""
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:

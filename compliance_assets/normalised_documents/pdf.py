@@ -109,10 +109,10 @@ def _opened_pages(document: pypdfium2.PdfDocument) -> Iterator[tuple[pypdfium2.P
 def _recognised(page: pypdfium2.PdfPage, reading: Reading, number: int, start: int) -> PageText | None:
     if not (pypdfium2.raw.FPDFPage_CountObjects(page) or pypdfium2.raw.FPDFPage_GetAnnotCount(page)):
         return None
-    return reading.read(lambda: _drawn(page, reading.settings.dpi), page=number, start=start)
+    return reading.read(lambda: drawn(page, reading.settings.dpi), page=number, start=start)
 
 
-def _drawn(page: pypdfium2.PdfPage, dpi: int) -> Image:
+def drawn(page: pypdfium2.PdfPage, dpi: int) -> Image:
     """The page in grey in `dpi`, in less where it is larger than any sheet."""
     width, height = page.get_size()
     scale = min(dpi / _POINTS_PER_INCH, math.sqrt(_MOST_DRAWN_PIXELS / max(1.0, width * height)))

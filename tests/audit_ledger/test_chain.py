@@ -21,6 +21,7 @@ from compliance_assets.audit_ledger.chain import (
     header_of,
     leaf_of,
     link,
+    unplaced,
 )
 from compliance_assets.contracts.canonical import canonical_json, sha256_hex
 from resources.keyring import Keyring
@@ -54,7 +55,7 @@ SEVERAL = st.lists(NEW_ENTRIES, min_size=2, max_size=6)
 def following(head: Head, new: NewEntry, organization_id: str = ORGANIZATION, key: bytes = KEY) -> Entry:
     sealed = b"sealed" if new.content is not None else None
     draft = Draft(new, canonical_json(new.body).decode(), sealed, "c" * 64 if sealed else None)
-    return link(head, draft, organization_id, "k1", key)
+    return link(head, unplaced(draft, organization_id, "k1"), key)
 
 
 def chain_of(new: list[NewEntry], organization_id: str = ORGANIZATION, key: bytes = KEY) -> list[Entry]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance_assets.audit_ledger import checkpoint, checkpoints, store
-from compliance_assets.audit_ledger.chain import Draft, Entry, Head, NewEntry, leaf_of, link
+from compliance_assets.audit_ledger.chain import Draft, Entry, Head, NewEntry, leaf_of, link, unplaced
 from compliance_assets.audit_ledger.merkle import root_of
 from compliance_assets.audit_ledger.note import Signer
 from compliance_assets.contracts.canonical import canonical_json, sha256_hex
@@ -51,7 +51,7 @@ def chain(count: int, *, vkey: str = SIGNER.verifier.vkey) -> list[Entry]:
         new = NewEntry(
             NO_YEAR, "checkpoint_key" if seq == 1 else "incident", "2026-11-26T02:30:00.000000Z", "a", f"s{seq}", body
         )
-        made.append(link(head, Draft(new, canonical_json(body).decode()), ORGANIZATION, "k1", b"key"))
+        made.append(link(head, unplaced(Draft(new, canonical_json(body).decode()), ORGANIZATION, "k1"), b"key"))
         head = Head(made[-1].seq, made[-1].entry_hash)
     return made
 

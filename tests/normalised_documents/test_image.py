@@ -96,7 +96,7 @@ def test_a_photograph_is_turned_as_the_camera_says(orientation: int, corner: tup
     exif = Image.Exif()
     exif[0x0112] = orientation
     with Image.open(BytesIO(saved(marked, "JPEG", exif=exif))) as photograph:
-        upright = image._page(photograph)
+        upright = image.shown_page(photograph)
     assert upright.getpixel(corner) < 50  # type: ignore[operator]
     assert upright.getpixel((upright.width // 2, upright.height // 2)) > 200  # type: ignore[operator]
 
@@ -162,7 +162,7 @@ def test_too_many_frames_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_large_image_is_read_in_a_smaller_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "_MOST_READ_PIXELS", 100_000)
     with Image.open(BytesIO(saved(SCAN, "PNG"))) as opened:
-        shown = image._page(opened)
+        shown = image.shown_page(opened)
     assert shown.width * shown.height <= 100_500
     assert shown.width / shown.height == pytest.approx(640 / 480, rel=0.02)
 

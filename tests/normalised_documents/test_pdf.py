@@ -202,7 +202,7 @@ def test_an_engine_that_cannot_start_is_the_reason_and_text_is_kept(monkeypatch:
 @pytest.mark.parametrize("points", [20, 595, 14_400])
 def test_a_page_is_drawn_in_grey_and_never_larger_than_a_sheet(points: int) -> None:
     document = pypdfium2.PdfDocument.new()
-    image = pdf._drawn(document.new_page(points, points), dpi=300)
+    image = pdf.drawn(document.new_page(points, points), dpi=300)
     assert image.mode == "L"
     assert image.width * image.height <= 1.01 * pdf._MOST_DRAWN_PIXELS
     assert image.width == pytest.approx(min(points * 300 / 72, 4243), rel=0.01)

@@ -100,7 +100,7 @@ def picture_of(cited: CitedPage, data: bytes, ocr: OcrSettings) -> Picture:
         return _recognised(cited, _scan(data, cited.page.page - 1), ocr)
     with closing(pypdfium2.PdfDocument(data)) as document, closing(document[cited.page.page - 1]) as page:
         if cited.page.origin == "ocr":
-            return _recognised(cited, pdf._drawn(page, ocr.dpi), ocr)
+            return _recognised(cited, pdf.drawn(page, ocr.dpi), ocr)
         return _text_layer(cited, page)
 
 
@@ -175,9 +175,9 @@ def _box(text_page: pypdfium2.PdfTextPage, to_pixels: pypdfium2.PdfPosConv, inde
 def _scan(data: bytes, frame: int) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=scans._DECODERS) as image:
+        with Image.open(io.BytesIO(data), formats=scans.DECODERS) as image:
             image.seek(frame)
-            return scans._page(image)
+            return scans.shown_page(image)
 
 
 def _recognised(cited: CitedPage, page: Image.Image, ocr: OcrSettings) -> Picture:

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from compliance_assets.audit_ledger import checkpoint, merkle, note
-from compliance_assets.audit_ledger.chain import Draft, Entry, Head, leaf_of, link
+from compliance_assets.audit_ledger.chain import Draft, Entry, Head, leaf_of, link, unplaced
 from compliance_assets.audit_ledger.chain import NewEntry as New
 from compliance_assets.audit_ledger.content import Content, SubjectKey, seal, unseal
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
@@ -207,7 +207,7 @@ class Ledger:
             body = {**body, "sealed_under": [key.key_id]}
         head = Head(self.entries[-1].seq, self.entries[-1].entry_hash) if self.entries else Head()
         draft = Draft(new, canonical_json(body).decode(), sealed, commitment)
-        entry = link(head, draft, ORGANIZATION, "k1", b"chain key")
+        entry = link(head, unplaced(draft, ORGANIZATION, "k1"), b"chain key")
         if sealed is not None:
             self.opened[entry.seq] = unseal(sealed, [key], ORGANIZATION, new.subject_id)
         self.entries.append(entry)

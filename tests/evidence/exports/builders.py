@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 
-from compliance_assets.audit_ledger.chain import Draft, Entry, Head, NewEntry, header_of, link
+from compliance_assets.audit_ledger.chain import Draft, Entry, Head, NewEntry, header_of, link, unplaced
 from compliance_assets.audit_ledger.content import Content, SubjectKey, seal, unseal
 from compliance_assets.contracts.canonical import canonical_json, sha256_hex
 
@@ -77,7 +77,7 @@ def ledger(bodies: list[tuple[str, dict[str, object]]], *, sealed: bool = True) 
         content = canonical_json({"input": {"question": QUESTION}, "answer": "é 𝄞\n"}).decode()
         closed = seal(content, [PERSON], ORGANIZATION, subject) if sealed and kind == "decision" else (None, None)
         draft = Draft(new, canonical_json(body).decode(), *closed)
-        entry = link(head, draft, ORGANIZATION, "k1", CHAIN_KEY)
+        entry = link(head, unplaced(draft, ORGANIZATION, "k1"), CHAIN_KEY)
         head = Head(entry.seq, entry.entry_hash)
         entries.append(entry)
     return entries
