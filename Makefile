@@ -6,7 +6,7 @@ COMPLIANCE_DATA_DIR ?= .compliance
 override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
-.PHONY: help install demo test dev lint check bench bench-ledger eval-mutations eval-normalise faults fuzz lock clean
+.PHONY: help install demo test dev lint check bench bench-ledger bench-triage bench-failover bench-policy eval-mutations eval-normalise eval-triage eval-citations eval-redaction eval-injection eval-injection-path faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -48,11 +48,35 @@ bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
 bench-ledger: install ## appends, verification, proofs and lineage at a million entries: make bench-ledger [BENCH_ARGS="--entries 100000"]
 	$(BIN)/python -m evals.bench_ledger $(BENCH_ARGS)
 
+bench-triage: install ## 10,000 filings through irpf.triage with a slow model: make bench-triage [BENCH_ARGS="--filings 1000"]
+	$(BIN)/python -m evals.bench_triage $(BENCH_ARGS)
+
+bench-failover: install ## from a provider's failure to the next one's first byte, over 1,000 faults
+	$(BIN)/python -m evals.bench_failover $(BENCH_ARGS)
+
+bench-policy: install ## evaluations of the policy a second, in process or by a server: make bench-policy [BENCH_ARGS="--opa URL"]
+	$(BIN)/python -m evals.bench_policy $(BENCH_ARGS)
+
 eval-mutations: install ## tampering with a ledger as superuser, and what finds it: make eval-mutations [EVAL_ARGS=--write]
 	$(BIN)/python -m evals.ledger_mutations $(EVAL_ARGS)
 
 eval-normalise: install ## how exactly filings are read, on the frozen sets: make eval-normalise [EVAL_ARGS="--set golden"]
 	$(BIN)/python -m evals.eval_normalise $(EVAL_ARGS)
+
+eval-triage: install ## irpf.triage on the golden set, with and without the scope of the year: make eval-triage
+	$(BIN)/python -m evals.eval_triage $(EVAL_ARGS)
+
+eval-citations: install ## bad citations let through, true ones refused: make eval-citations
+	$(BIN)/python -m evals.eval_citations $(EVAL_ARGS)
+
+eval-redaction: install ## redaction beside Presidio, and on generated Portuguese: make eval-redaction
+	$(BIN)/python -m evals.eval_redaction $(EVAL_ARGS)
+
+eval-injection-path: install ## planted attacks through the whole decision path: make eval-injection-path
+	$(BIN)/python -m evals.eval_injection_path $(EVAL_ARGS)
+
+eval-injection: install ## signs of injection on labelled prompts, attacks and clean passages: make eval-injection
+	$(BIN)/python -m evals.eval_injection $(EVAL_ARGS)
 
 fuzz: install ## coverage-guided fuzzing of the parsers of fixed-width files and mails: make fuzz [SECONDS=60]
 	$(BIN)/python -m tests.fuzz.fuzz_fixed_width --seconds $(or $(SECONDS),60)

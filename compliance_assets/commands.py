@@ -19,6 +19,7 @@ from compliance_assets.deployment import Deployment
 from compliance_assets.evidence import store as evidence_store
 from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.drain import drain_year, needs_deciding
+from compliance_assets.model_decisions.pending import TRIAGE, enqueue_filings, years_with_filings
 from compliance_assets.model_decisions.work import WorkItem, work_item_from_row
 from compliance_assets.normalised_documents import store as document_store
 from compliance_assets.raw_pulls import store as pull_store
@@ -82,6 +83,33 @@ def decide(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEn
     return _envelopes(deployment, items)
 
 
+def triage(deployment: Deployment, years: Sequence[int] = ()) -> dict[str, object]:
+    """Triage every filing that nobody triaged yet, without a Dagster run. Raises DependencyUnavailable where a model is away."""
+    unknown = sorted(set(years) - set(deployment.settings.years))
+    if unknown:
+        raise _unserved("the year", unknown[0], deployment.settings.years)
+    deployment.prepare()
+    reports = {}
+    for year in years or deployment.settings.years:
+        with deployment.postgres.connect() as conn:
+            enqueue_filings(conn, year)
+            waiting = decision_store.count_pending(conn, year, [])
+        if waiting:
+            reports[year] = drain_year(deployment.desk, year)
+    checkpoint_ledger(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
+    with deployment.postgres.connect() as conn:
+        triaged = decision_store.triaged(conn, TRIAGE, years or deployment.settings.years)
+    outage = next((report.outage for report in reports.values() if report.outage), None)
+    if outage:
+        raise DependencyUnavailable(
+            f"{sum(len(r.postponed) for r in reports.values())} filings and more stay queued",
+            expected="an answer to each",
+            found=outage,
+            remedy="Mend that and run the same command again, or let the sensor queue_recovery do it.",
+        )
+    return {"decided_now": sum(report.decided for report in reports.values()), "filings": triaged}
+
+
 def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[str, object]:
     """A folder of filings to a verified ledger, through the same jobs that the Dagster UI shows."""
     started = time.monotonic()
@@ -96,10 +124,13 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
         waiting = [i for i in items if i.year in stale or needs_deciding(conn, deployment.desk, i)]
         decision_store.enqueue(conn, waiting)
         queued = decision_store.queued_years(conn)
-    _run_years(deployment, sorted({*stale, *queued}), report, assets=DECIDING)
+        indexed = decision_store.indexed_years(conn, deployment.settings.years)
+        new_filings = years_with_filings(conn, indexed)
+    _run_years(deployment, sorted({*stale, *queued, *new_filings}), report, assets=DECIDING)
     envelopes = _envelopes(deployment, items)
     verification = verify_and_record(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
     with deployment.postgres.connect() as conn:
+        triaged = decision_store.triaged(conn, TRIAGE, deployment.settings.years)
         doc_ids = sorted({chunk.doc_id for e in envelopes for chunk in e.retrieved_chunks})
         files = evidence_store.files_of(conn, doc_ids)
     report.seconds = round(time.monotonic() - started, 2)
@@ -110,6 +141,7 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
     ]
     return {
         **report.as_json(),
+        "triage": triaged,
         "questions": len(items),
         "decided_now": len(waiting),
         "decisions": [_decision_row(item, e) for item, e in zip(items, envelopes, strict=True)],
@@ -234,12 +266,16 @@ def _refuse_unknown_years(deployment: Deployment, items: Sequence[WorkItem]) -> 
     years = deployment.settings.years
     for item in items:
         if item.year not in years:
-            raise InvalidInput(
-                f"the year of {item.item_id or 'the question'} is not served here",
-                expected=f"a year from {years[0]} to {years[-1]}",
-                found=str(item.year),
-                remedy="Correct the year, or widen COMPLIANCE_YEARS.",
-            )
+            raise _unserved(f"the year of {item.item_id or 'the question'}", item.year, years)
+
+
+def _unserved(what: str, year: int, years: Sequence[int]) -> InvalidInput:
+    return InvalidInput(
+        f"{what} is not served here",
+        expected=f"a year from {years[0]} to {years[-1]}",
+        found=str(year),
+        remedy="Correct the year, or widen COMPLIANCE_YEARS.",
+    )
 
 
 def _decision_row(item: WorkItem, envelope: ResponseEnvelope) -> dict[str, object]:

@@ -10,22 +10,33 @@ import compliance_assets.embeddings.assets
 import compliance_assets.embeddings.checks
 import compliance_assets.evidence.assets
 import compliance_assets.evidence.checks
+import compliance_assets.governance.assets
+import compliance_assets.governance.checks
 import compliance_assets.model_decisions.assets
 import compliance_assets.model_decisions.checks
 import compliance_assets.normalised_documents.assets
 import compliance_assets.normalised_documents.checks
 import compliance_assets.raw_pulls.assets
 import compliance_assets.raw_pulls.checks
+import compliance_assets.review.assets
+import compliance_assets.review.checks
 import compliance_assets.year_index.assets
 import compliance_assets.year_index.checks
 import evals.golden.assets
 import evals.golden.checks
 from compliance_assets.deployment import Deployment
-from jobs import corpus_to_ledger, ledger, replicate
+from compliance_assets.model_decisions import router_assets, router_checks
+from compliance_assets.model_decisions.irpf import assets as irpf_assets
+from compliance_assets.model_decisions.irpf import checks as irpf_checks
+from jobs import corpus_to_ledger, decide, ledger, replicate
+from jobs.deliver_notifications import deliver_notifications
 from jobs.siem_export import export_to_siem
 from resources.settings import Settings
 from resources.telemetry import contain
 from sensors.ledger_watch import ledger_watch
+from sensors.pending_filings import pending_filings
+from sensors.queue_recovery import queue_recovery
+from sensors.review_pager import review_pager
 from sensors.siem_export import siem_export
 from sensors.source_changes import source_changes
 
@@ -35,7 +46,9 @@ ROOMS = (
     compliance_assets.chunks,
     compliance_assets.embeddings,
     compliance_assets.year_index,
+    compliance_assets.governance,
     compliance_assets.model_decisions,
+    compliance_assets.review,
     compliance_assets.audit_ledger,
     compliance_assets.evidence,
     evals.golden,
@@ -47,11 +60,18 @@ def build_defs(deployment: Deployment | None = None) -> dg.Definitions:
     deployment = deployment or Deployment(Settings.from_environment())
     contain(deployment.settings.data_dir)
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([room.assets for room in ROOMS]),
-        asset_checks=dg.load_asset_checks_from_modules([room.checks for room in ROOMS]),
-        jobs=[*corpus_to_ledger.JOBS, *ledger.JOBS, *replicate.JOBS, export_to_siem],
+        assets=dg.load_assets_from_modules([*(room.assets for room in ROOMS), router_assets, irpf_assets]),
+        asset_checks=dg.load_asset_checks_from_modules([*(room.checks for room in ROOMS), router_checks, irpf_checks]),
+        jobs=[
+            *corpus_to_ledger.JOBS,
+            *ledger.JOBS,
+            *replicate.JOBS,
+            *decide.JOBS,
+            export_to_siem,
+            deliver_notifications,
+        ],
         schedules=[*ledger.SCHEDULES, *replicate.SCHEDULES],
-        sensors=[source_changes, ledger_watch, siem_export],
+        sensors=[source_changes, pending_filings, queue_recovery, review_pager, ledger_watch, siem_export],
         resources=deployment.resources(),
         executor=dg.in_process_executor,  # a year's steps follow each other: processes would only load the model again
     )

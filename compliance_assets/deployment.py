@@ -8,21 +8,28 @@ from pathlib import Path
 
 from compliance_assets.audit_ledger import store as ledger_store
 from compliance_assets.audit_ledger.checkpoints import known_keys
-from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.evidence.archive import Archive
+from compliance_assets.governance.egress import DOCUMENT as EGRESS
+from compliance_assets.governance.egress import EgressProfile, profile_named
+from compliance_assets.governance.policy import POLICIES
 from compliance_assets.migrations.runner import migrate
 from compliance_assets.model_decisions.drain import Desk
 from compliance_assets.model_decisions.extractive import ExtractiveModel
+from compliance_assets.model_decisions.irpf.model import IrpfModel
+from compliance_assets.model_decisions.router_map import RouterMap, router_map_of
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
+from compliance_assets.review.notifications import Recipients, recipients_from
 from compliance_assets.year_index.pointers import adopt_pointers
 from resources.checkpoint_log import CheckpointLog
 from resources.clock import system_clock
 from resources.embedder import Embedder, embedder_from
 from resources.keyring import Keyring
 from resources.object_store import ObjectStore
+from resources.policy import OpaEngine, PolicyEngine, RegoEngine
+from resources.policy_bundle import PolicyBundle
 from resources.postgres import Postgres
 from resources.progress import Progress, Silent
-from resources.providers import OpenAICompatibleProvider, Provider
+from resources.providers import Models, provider_specs
 from resources.settings import Settings
 
 DAGSTER_YAML = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
@@ -88,30 +95,58 @@ class Deployment:
         return CheckpointLog(self.settings.checkpoint_url)
 
     @cached_property
-    def provider(self) -> Provider:
-        """The configured model."""
-        make, _, model = self.settings.model.partition(":")
-        if self.settings.model == ExtractiveModel.model:
-            return ExtractiveModel()
-        if make == "openai" and model:
-            return OpenAICompatibleProvider(model)
-        raise InvalidInput(
-            "unknown model",
-            expected=f"{ExtractiveModel.model} or openai:MODEL",
-            found=repr(self.settings.model),
-            remedy="Set COMPLIANCE_MODEL to one of them.",
+    def models(self) -> Models:
+        """The models that can be asked: those in this process, and those of the contracted providers."""
+        specs = provider_specs(self.settings.providers) if self.settings.providers else ()
+        return Models(specs, local=(ExtractiveModel(), IrpfModel()))
+
+    @cached_property
+    def policy(self) -> PolicyEngine:
+        """What evaluates the policy: this process, or an OPA server over the same files."""
+        bundle = PolicyBundle.read(self.settings.policy_folder or POLICIES)
+        if self.settings.opa_url is None:
+            return RegoEngine(bundle, self.settings.policy_mode)
+        return OpaEngine(
+            self.settings.opa_url, bundle, self.settings.policy_mode, token=self.settings.opa_token or None
         )
+
+    @cached_property
+    def router_map(self) -> RouterMap:
+        """Which models each workload is asked of, in the deployment's organisation."""
+        return router_map_of(self.settings.organization_id, self.settings.router_map)
+
+    @cached_property
+    def egress_profile(self) -> EgressProfile:
+        """Where a model may be asked, as the policy's data says."""
+        return profile_named(self.settings.egress_profile, self.policy.bundle.documents.get(EGRESS))
 
     @cached_property
     def desk(self) -> Desk:
         """Everything that deciding needs."""
-        return Desk(self.postgres, self.embedder, self.provider, self.keyring, system_clock, self.progress)
+        return Desk(
+            self.postgres,
+            self.embedder,
+            self.models,
+            self.policy,
+            self.router_map,
+            self.egress_profile,
+            self.keyring,
+            system_clock,
+            self.progress,
+            self.settings.deciders,
+            self.recipients.kinds,
+        )
+
+    @cached_property
+    def recipients(self) -> Recipients:
+        """Whom the deployment tells of what needs a person."""
+        return recipients_from(self.settings.notify_urls, self.settings.webhooks, self.settings.webhook_secret)
 
     @cached_property
     def archive(self) -> Archive:
         """Everything that evidence is made from."""
         return Archive(
-            self.settings, self.postgres, self.keyring, self.objects, self.checkpoint_log, self.provider, system_clock
+            self.settings, self.postgres, self.keyring, self.objects, self.checkpoint_log, self.models, system_clock
         )
 
     def resources(self) -> dict[str, object]:
@@ -126,5 +161,8 @@ class Deployment:
             "checkpoint_log": self.checkpoint_log,
             "archive": self.archive,
             "desk": self.desk,
+            "policy": self.policy,
+            "routes": self.router_map,
+            "recipients": self.recipients,
             "progress": self.progress,
         }

@@ -16,6 +16,11 @@ AUDIT_LEDGER = dg.AssetKey("audit_ledger")
 LEDGER_CHECKPOINTS = dg.AssetKey("ledger_checkpoints")
 WORM_REPLICA = dg.AssetKey("worm_replica")
 GOLDEN_SET = dg.AssetKey("golden_set")
+POLICY_BUNDLE = dg.AssetKey("policy_bundle")
+ROUTER_MAP = dg.AssetKey("router_map")
+RETURN_TYPE_CLASSIFIER = dg.AssetKey("return_type_classifier")
+REVIEW_QUEUE = dg.AssetKey("review_queue")
+REVIEW_OUTCOMES = dg.AssetKey("review_outcomes")
 
 #: Unpartitioned: the year is what normalisation finds.
 INTAKE = (RAW_PULLS, NORMALISED_DOCUMENTS)
@@ -23,5 +28,7 @@ INTAKE = (RAW_PULLS, NORMALISED_DOCUMENTS)
 YEARLY = (CHUNKS, EMBEDDINGS, YEAR_INDEX, MODEL_DECISIONS, AUDIT_LEDGER)
 #: Unpartitioned again: one tree over all years.
 PROOF = (LEDGER_CHECKPOINTS, WORM_REPLICA)
+#: What people made of decisions: over all years.
+REVIEW = (REVIEW_QUEUE, REVIEW_OUTCOMES)
 #: What decides whether a change may serve.
-CONTROL = (GOLDEN_SET,)
+CONTROL = (GOLDEN_SET, POLICY_BUNDLE, ROUTER_MAP, RETURN_TYPE_CLASSIFIER)

@@ -309,6 +309,7 @@ def show_demo(report: Mapping[str, Any]) -> None:
             }
         )
         _facts({"hits": f"{report['hits']:,}, {report['hits_of_another_year']} of them from another year"})
+    _show_outcomes(report["triage"])
     gold = report["gold_pages"]
     if gold["n"]:
         _facts(
@@ -321,6 +322,35 @@ def show_demo(report: Mapping[str, Any]) -> None:
     if report["decisions"]:
         first = report["decisions"][0]["response_id"]
         Console().print(f"Next: `compliance lineage {first}` or `make dev`.", highlight=False)
+
+
+def show_triage(report: Mapping[str, Any]) -> None:
+    """What triage made of the filings, those first that wait for a person."""
+    filings = sorted(report["filings"], key=lambda row: row["outcome"] == "decided")
+    rows = [
+        (str(f["year"]), f["path"], f["outcome"], f["reason"] or "", f"{f['confidence']:.2f}", f["response_id"])
+        for f in filings
+    ]
+    _table("Filings", ("year", "path", "outcome", "reason", "confidence", "response"), rows)
+    _facts({"decided now": f"{report['decided_now']:,}"})
+    _show_outcomes(filings)
+
+
+def show_routes(found: Mapping[str, Any]) -> None:
+    """Which workload is asked of which models, and who answers for that."""
+    rows = [
+        (workload, route["primary"], ", ".join(route["fallbacks"]), f"{route['temperature']:g}")
+        for workload, route in sorted(found["routes"].items())
+    ]
+    _table("Routes", ("workload", "primary", "fallbacks", "temperature"), rows)
+    _facts({"digest": found["digest"], "approved by": found["approver"] or "nobody: it does not serve"})
+
+
+def _show_outcomes(filings: Sequence[Mapping[str, Any]]) -> None:
+    if filings:
+        outcomes = Counter(row["outcome"] for row in filings)
+        reasons = Counter(row["reason"] for row in filings if row["reason"])
+        _facts({"filings triaged": f"{len(filings):,}: {_counts(outcomes)}", "for a person because": _counts(reasons)})
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,22 +11,30 @@ from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
-from compliance_assets.contracts.hit import Hit, RetrievalMethod
+from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
+from compliance_assets.contracts.policy import PolicyDecision, PolicyInput
 from compliance_assets.contracts.release import Release
-from compliance_assets.model_decisions.decide import SourceDocument, decide
+from compliance_assets.governance.egress import EgressProfile
+from compliance_assets.governance.policy import CallParameters
+from compliance_assets.model_decisions.decide import Circumstances, Egress, Evidence, SourceDocument, decide
 from compliance_assets.model_decisions.store import Recordable, recordable
 from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.year_index.exact import encoded, similarity
 from compliance_assets.year_index.retrieved import Retrieved
 from resources.object_store import ObjectStore
 from resources.postgres import Connection
-from resources.providers import Completion
+from resources.providers import Completion, ModelRequest
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RELEASE = Release(
     prompt_version="ddq.draft_response@1", threshold_version=None, router_map="r" * 64, policy_bundle=None,
     chunker="sentence-window/1", embedder_digest="e" * 64, index_parameters="i" * 64, golden_set=None, code_version="bench",
 )  # fmt: skip
+MODEL = "local/bench"
+ALLOWED = PolicyDecision(
+    allow=True, reason="allowed", policy_hash=f"sha256:{'0' * 64}", engine="regopy", mode="enforce"
+)
 TITLE, SOURCE, DIMENSION = "Declaração", "src_load", 32
 WORDS = ("rendimento", "tributável", "dedução", "imposto", "retido", "fonte", "declaração", "anual", "contribuinte")
 
@@ -91,18 +99,57 @@ def _decision(load: Load, number: int, rng: random.Random) -> Recordable:
         )
         for at, doc_id in enumerate(texts)
     )
-    decision = decide(
-        WorkItem("ddq.draft_response", year, f"Qual é o imposto devido na declaração {number}?", item_id=str(number)),
-        retrieved,
-        _Quoting(retrieved),
-        lambda doc_id, start, end: texts[doc_id][start:end],
-        RELEASE,
-        f"ix_{year}",
-        STARTED + timedelta(milliseconds=number),
-        salt=rng.randbytes(16),
-        query_vector=encoded(vector),
+    item = WorkItem("ddq.draft_response", year, f"Qual é o imposto devido na declaração {number}?", item_id=str(number))
+    evidence = Evidence(tuple(retrieved), sources, f"ix_{year}", encoded(vector))
+    return recordable(decide(item, _circumstances(number, year, rng.randbytes(16)), _Invented(evidence, texts)), 0.01)
+
+
+def _circumstances(number: int, year: int, salt: bytes) -> Circumstances:
+    return Circumstances(
+        organization_id="00000000-0000-4000-8000-000000000001",
+        workload=workload_named("ddq.draft_response"),
+        egress_profile=EgressProfile("tenancy", frozenset()),
+        release=RELEASE,
+        index_version=f"ix_{year}",
+        call=CallParameters((MODEL,)),
+        regions={MODEL: None},
+        pseudonym_key_id="k1",
+        pseudonym_key=b"invented pseudonym key, 32 bytes",
+        now=STARTED + timedelta(milliseconds=number),
+        salt=salt,
     )
-    return recordable(decision, sources, 0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class _Invented:
+    """The world of an invented decision: a policy that allows, a model that quotes the first passage."""
+
+    evidence: Evidence
+    texts: Mapping[str, str]
+
+    def policy(self, asked: PolicyInput) -> PolicyDecision:
+        return ALLOWED
+
+    def retrieve(
+        self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
+    ) -> Evidence:
+        return self.evidence
+
+    def ask(self, request: ModelRequest, egress: Egress) -> Completion:
+        first = self.evidence.hits[0]
+        answer = {
+            "decision": "answered",
+            "confidence": 0.9,
+            "segments": [{"text": first.text[:60], "cited_chunk_ids": [first.hit.chunk_id]}],
+            "citations": [{"chunk_id": first.hit.chunk_id, "quote": first.text[:60]}],
+        }
+        return Completion(canonical_json(answer).decode(), MODEL, "local", 1, 0.01)
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        return self.texts[doc_id][start:end]
+
+    def page_of(self, doc_id: str, start: int, end: int) -> int | None:
+        return 1
 
 
 def _passages(load: Load, doc_id: str, place: int) -> list[_Passage]:
@@ -150,24 +197,6 @@ def _retrieved(year: int, passages: Sequence[_Passage], vector: np.ndarray) -> l
         )
         for rank, (score, p) in enumerate(scored, start=1)
     ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Quoting:
-    """A model that quotes the first passage."""
-
-    retrieved: Sequence[Retrieved]
-    model: str = "local/bench"
-
-    def complete(self, prompt: str) -> Completion:
-        first = self.retrieved[0]
-        answer = {
-            "decision": "answered",
-            "confidence": 0.9,
-            "segments": [{"text": first.text[:60], "cited_chunk_ids": [first.hit.chunk_id]}],
-            "citations": [{"chunk_id": first.hit.chunk_id, "quote": first.text[:60]}],
-        }
-        return Completion(canonical_json(answer).decode(), self.model, "local", 1, 0.01)
 
 
 # ── what the decisions rest on ───────────────────────────────────────────────────────────────────────────────────────

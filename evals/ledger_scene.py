@@ -31,6 +31,7 @@ from resources.clock import system_clock
 from resources.keyring import Keyring
 from resources.object_store import ObjectStore
 from resources.postgres import Connection, Postgres
+from resources.providers import Models
 from resources.settings import Settings
 
 A, B = "a0000000-0000-4000-8000-00000000000a", "b0000000-0000-4000-8000-00000000000b"
@@ -203,7 +204,7 @@ class Scene:
             Keyring(home / "keys" / "master.key"),
             ObjectStore(settings.object_store_url),
             CheckpointLog(settings.checkpoint_url),
-            ExtractiveModel(),
+            Models((), local=(ExtractiveModel(),)),
             system_clock,
         )
 

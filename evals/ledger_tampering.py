@@ -393,13 +393,16 @@ def _change_chunk_and_decide_again(case: Case) -> int:
         made.decision,
         idempotency_key="idem_again",
         envelope=made.decision.envelope.model_copy(update={"response_id": response_id_of("again", STARTED, b"")}),
-        retrieved=tuple(
-            Retrieved(r.hit, f"{r.text[:4]}X{r.text[5:]}" if r.hit.doc_id == _filing(number) else r.text)
-            for r in made.decision.retrieved
+        evidence=replace(
+            made.decision.evidence,
+            hits=tuple(
+                Retrieved(r.hit, f"{r.text[:4]}X{r.text[5:]}" if r.hit.doc_id == _filing(number) else r.text)
+                for r in made.decision.retrieved
+            ),
         ),
     )
     with case.archive.postgres.connect() as conn:
-        record_all(conn, case.archive.keyring, [recordable(again, made.documents, 0.01)])
+        record_all(conn, case.archive.keyring, [recordable(again, 0.01)])
     return case.entry(number).seq
 
 

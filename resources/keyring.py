@@ -96,6 +96,10 @@ class Keyring:
         """The organisation's 32-byte key to look up data subjects: of the first master key, so that rotation finds them."""
         return self._subkey("ledger-subject", organization_id, self._master().ids[0])
 
+    def pseudonym_key(self, organization_id: str, key_id: str | None = None) -> bytes:
+        """The organisation's 32-byte key that pseudonyms in prompts are made with."""
+        return self._subkey("pseudonyms", organization_id, key_id)
+
     def signer_seed(self) -> bytes:
         """The 32-byte Ed25519 seed that signs checkpoints now."""
         stamp, loaded = self._signing_secret.stamp(), self._signing

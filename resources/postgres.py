@@ -78,8 +78,18 @@ class Postgres:
         """A session of the application in its organisation. Commits at the end, rolls back on an exception."""
         self.start()
         with self.connect_as_owner() as conn:
-            enter_organization(conn, self.organization_id)
-            yield conn
+            try:
+                enter_organization(conn, self.organization_id)
+                yield conn
+            except psycopg.OperationalError as problem:
+                if not conn.closed:
+                    raise
+                raise DependencyUnavailable(
+                    "the database went away in the middle of a session",
+                    expected="the session to last",
+                    found=str(problem).strip().partition("\n")[0],
+                    remedy="Run the same command again: nothing of the open transaction was kept.",
+                ) from problem
 
 
 def organization_of(conn: Connection) -> str:

@@ -13,7 +13,10 @@ from compliance_assets.contracts.errors import InvalidInput
 DEFAULT_YEARS = "2010-2026"
 DEFAULT_ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 DEFAULT_EMBEDDER = "minilm"
-DEFAULT_MODEL = "local/extractive-v1"
+DEFAULT_EGRESS_PROFILE = "tenancy"
+PolicyMode = Literal["observe", "enforce"]
+POLICY_MODES: tuple[PolicyMode, ...] = get_args(PolicyMode)
+MOST_DECIDERS = 64
 OcrEngine = Literal["auto", "tesseract", "rapidocr", "azure", "none"]
 OCR_ENGINES: tuple[OcrEngine, ...] = get_args(OcrEngine)
 DEFAULT_OCR_MINIMUM_CONFIDENCE = "0.6"
@@ -25,12 +28,17 @@ class Settings:
     """Frozen settings of one deployment.
 
     `database_url` None starts the embedded PostgreSQL under `data_dir`. `embedder` is `minilm`, `hash` or
-    `openai:MODEL`; `model` is `local/extractive-v1` or `openai:MODEL` (base URL and key from the two variables that the
-    `openai` SDK itself reads, OPENAI_BASE_URL and OPENAI_API_KEY). `path_pattern` is a regular expression with the
-    named groups `year` and, optionally, `filer_category`, `doc_type` over a file's relative path. `ocr_engine` is one of
-    `OCR_ENGINES`; `auto` is Tesseract with Portuguese where that is installed, else RapidOCR. A document that it reads with
+    `openai:MODEL` (base URL and key from the two variables that the `openai` SDK itself reads, OPENAI_BASE_URL and
+    OPENAI_API_KEY). `path_pattern` is a regular expression with the named groups `year` and, optionally,
+    `filer_category`, `doc_type` over a file's relative path. `ocr_engine` is one of `OCR_ENGINES`; `auto` is Tesseract with
+    Portuguese where that is installed, else RapidOCR. A document that it reads with
     less than `ocr_minimum_confidence` (0..1) waits for a person. Checkpoints of the ledger are published under
     `checkpoint_url`, its replica is kept under `worm_url`; `siem_sinks` are (format, URL) of the monitors that it is sent to.
+
+    `router_map` and `providers` are files that say which models answer a workload and how they are reached; without them all
+    is answered in process. `policy_folder` holds the policy (None: the shipped one), `opa_url` is a server that evaluates it
+    instead of this process. `egress_profile` names the regions that a model may be asked in. `deciders`: how many items are
+    decided at once. `notify_urls` (apprise) and `webhooks` (event, URL) are told what a person has to know.
     """
 
     data_dir: Path
@@ -39,7 +47,6 @@ class Settings:
     organization_id: str
     years: tuple[int, ...]
     embedder: str
-    model: str
     path_pattern: str | None
     ocr_engine: OcrEngine = "auto"
     ocr_minimum_confidence: float = float(DEFAULT_OCR_MINIMUM_CONFIDENCE)
@@ -48,6 +55,17 @@ class Settings:
     checkpoint_url: str = ""
     worm_url: str = ""
     siem_sinks: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # a URL may hold a password
+    router_map: Path | None = None
+    providers: Path | None = None
+    policy_folder: Path | None = None
+    policy_mode: PolicyMode = "enforce"
+    opa_url: str | None = None
+    opa_token: str = field(default="", repr=False)
+    egress_profile: str = DEFAULT_EGRESS_PROFILE
+    deciders: int = 1
+    notify_urls: tuple[str, ...] = field(default=(), repr=False)
+    webhooks: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(
@@ -63,7 +81,6 @@ class Settings:
             organization_id=_organization(env.get("COMPLIANCE_ORGANIZATION_ID", DEFAULT_ORGANIZATION)),
             years=_years(env.get("COMPLIANCE_YEARS", DEFAULT_YEARS)),
             embedder=env.get("COMPLIANCE_EMBEDDER", DEFAULT_EMBEDDER),
-            model=env.get("COMPLIANCE_MODEL", DEFAULT_MODEL),
             path_pattern=_path_pattern(env.get("COMPLIANCE_PATH_PATTERN") or None),
             ocr_engine=_ocr_engine(env),
             ocr_minimum_confidence=_share(
@@ -75,6 +92,17 @@ class Settings:
             checkpoint_url=env.get("COMPLIANCE_CHECKPOINT_URL") or (root / "checkpoints").as_uri(),
             worm_url=env.get("COMPLIANCE_WORM_URL") or (root / "worm").as_uri(),
             siem_sinks=_siem_sinks(env.get("COMPLIANCE_SIEM_SINKS", "")),
+            router_map=_file(env, "COMPLIANCE_ROUTER_MAP"),
+            providers=_file(env, "COMPLIANCE_PROVIDERS"),
+            policy_folder=_file(env, "COMPLIANCE_POLICY"),
+            policy_mode=_policy_mode(env.get("COMPLIANCE_POLICY_MODE", "enforce")),
+            opa_url=env.get("COMPLIANCE_OPA_URL") or None,
+            opa_token=env.get("COMPLIANCE_OPA_TOKEN", ""),
+            egress_profile=env.get("COMPLIANCE_EGRESS_PROFILE", DEFAULT_EGRESS_PROFILE),
+            deciders=_deciders(env.get("COMPLIANCE_DECIDERS", "1")),
+            notify_urls=tuple(filter(None, (url.strip() for url in env.get("COMPLIANCE_NOTIFY_URLS", "").split(",")))),
+            webhooks=_webhooks(env.get("COMPLIANCE_WEBHOOKS", "")),
+            webhook_secret=env.get("COMPLIANCE_WEBHOOK_SECRET", ""),
         )
 
     @property
@@ -114,6 +142,54 @@ def _ocr_engine(env: Mapping[str, str]) -> OcrEngine:
             remedy="Set both, or choose another engine.",
         )
     return engine
+
+
+def _file(env: Mapping[str, str], name: str) -> Path | None:
+    value = env.get(name)
+    if not value:
+        return None
+    path = Path(value).expanduser().resolve()
+    if not path.exists():
+        raise InvalidInput(
+            f"{name} is not usable", expected="a path that exists", found=value, remedy="Correct it, or unset it."
+        )
+    return path
+
+
+def _policy_mode(value: str) -> PolicyMode:
+    mode = next((name for name in POLICY_MODES if name == value), None)
+    if mode is None:
+        raise InvalidInput(
+            "COMPLIANCE_POLICY_MODE is not usable",
+            expected=" or ".join(POLICY_MODES),
+            found=repr(value),
+            remedy="`observe` records what the policy says, `enforce` obeys it; unset it for enforce.",
+        )
+    return mode
+
+
+def _deciders(value: str) -> int:
+    if value.isdecimal() and 1 <= int(value) <= MOST_DECIDERS:
+        return int(value)
+    raise InvalidInput(
+        "COMPLIANCE_DECIDERS is not usable",
+        expected=f"a whole number from 1 to {MOST_DECIDERS}",
+        found=repr(value),
+        remedy="Set how many items are decided at once; each takes a session of the database.",
+    )
+
+
+def _webhooks(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = [tuple(part.strip().partition("=")[::2]) for part in value.split(",") if part.strip()]
+    for event, url in pairs:
+        if not event or "://" not in url:
+            raise InvalidInput(
+                "COMPLIANCE_WEBHOOKS is not usable",
+                expected="EVENT=URL, separated by commas",
+                found=f"{event!r} with {'a URL' if '://' in url else 'no URL'}",
+                remedy="For example quarantine_opened=https://hooks.internal/compliance",
+            )
+    return tuple((event, url) for event, url in pairs)
 
 
 def _siem_sinks(value: str) -> tuple[tuple[str, str], ...]:

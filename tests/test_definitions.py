@@ -17,10 +17,11 @@ def test_the_lineage_is_the_one_of_the_plan() -> None:
     graph = defs.resolve_asset_graph()
     order = [*keys.INTAKE, *keys.YEARLY]
 
-    assert set(graph.get_all_asset_keys()) == {*order, *keys.PROOF, *keys.CONTROL}
+    assert set(graph.get_all_asset_keys()) == {*order, *keys.PROOF, *keys.REVIEW, *keys.CONTROL}
     assert graph.get(keys.LEDGER_CHECKPOINTS).parent_keys == {keys.AUDIT_LEDGER, keys.YEAR_INDEX}
     assert graph.get(keys.WORM_REPLICA).parent_keys == {keys.LEDGER_CHECKPOINTS}
-    assert all(graph.get(after).parent_keys == {before} for before, after in itertools.pairwise(order))
+    assert graph.get(keys.MODEL_DECISIONS).parent_keys == {keys.YEAR_INDEX, keys.POLICY_BUNDLE, keys.ROUTER_MAP}
+    assert all(before in graph.get(after).parent_keys for before, after in itertools.pairwise(order))
     assert {key for key in order if graph.get(key).partitions_def is None} == set(keys.INTAKE)
 
 
@@ -60,9 +61,12 @@ def test_jobs_and_sensors_are_the_documented_ones() -> None:
 
     assert jobs == {
         "corpus_to_ledger", "intake", "reindex_year", "check_golden_set",
-        "checkpoint_ledger", "verify_ledger", "replicate_ledger", "export_to_siem",
+        "checkpoint_ledger", "verify_ledger", "replicate_ledger", "export_to_siem", "decide_pending", "drain_queue",
+        "deliver_notifications",
     }  # fmt: skip
-    assert {sensor.name for sensor in repository.sensor_defs} == {"source_changes", "ledger_watch", "siem_export"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "source_changes", "pending_filings", "queue_recovery", "review_pager", "ledger_watch", "siem_export",
+    }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "checkpoint_hourly", "verify_nightly", "replicate_nightly",
     }  # fmt: skip

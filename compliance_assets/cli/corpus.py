@@ -1,5 +1,6 @@
 """Verbs of who runs it: the database, the corpus, questions and their decisions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,8 @@ def retrieve(
     help="JSON Lines: id, question, year, filer_category.",
 )
 @click.option("--opt-in-year", "opt_in_years", type=int, multiple=True, help="Also search this year; recorded.")
+@click.option("--user", help="Who asks; the policy may want to know, and it is recorded.")
+@click.option("--classification", help="How protected the question is: public, internal, confidential, pii, phi.")
 def decide(
     deployment: "Deployment",
     workload: str,
@@ -109,13 +112,24 @@ def decide(
     question: str | None,
     questions: Path | None,
     opt_in_years: tuple[int, ...],
+    user: str | None,
+    classification: str | None,
 ) -> Result:
     """Answer a question, or a file of them, with cited text; every decision goes into the ledger."""
     from compliance_assets import commands
+    from compliance_assets.governance.policy import classification_named
     from compliance_assets.model_decisions.work import WorkItem
     from compliance_assets.model_decisions.workloads import workload_named
 
-    workload_named(workload)
+    needs_document = workload_named(workload).retrieval.subject == "document"
+    if needs_document:
+        raise InvalidInput(
+            f"{workload} is about a document, not a question",
+            expected="a workload that answers questions",
+            found=workload,
+            remedy="`compliance triage` decides every filing that nobody triaged yet.",
+        )
+    protected = classification_named(classification) if classification else None
     if (question is None) == (questions is None) or (question is not None and year is None):
         raise InvalidInput(
             "what is to be decided is not clear",
@@ -124,14 +138,28 @@ def decide(
             remedy="Give one of the two forms.",
         )
     if questions is not None:
-        items = [item for item, _ in commands.read_questions(questions, workload)]
+        items = [
+            replace(item, user=user, classification=protected)
+            for item, _ in commands.read_questions(questions, workload)
+        ]
     else:
         assert question is not None
         assert year is not None
-        items = [WorkItem(workload, year, commands.usable_question(question), category, opt_in_years)]
+        text = commands.usable_question(question)
+        items = [WorkItem(workload, year, text, category, opt_in_years, user=user, classification=protected)]
     decided = commands.decide(deployment, items)
     envelopes = [envelope.model_dump(mode="json") for envelope in decided]
     return envelopes if questions else envelopes[0], lambda: terminal.show_decisions(envelopes), 0
+
+
+@verb
+@click.option("--year", "years", type=int, multiple=True, help="Of this year alone; default: every year.")
+def triage(deployment: "Deployment", years: tuple[int, ...]) -> Result:
+    """Triage every filing that nobody triaged yet: return type, fields, anomalies, each cited."""
+    from compliance_assets import commands
+
+    report = commands.triage(deployment, years)
+    return report, lambda: terminal.show_triage(report), 0
 
 
 @verb

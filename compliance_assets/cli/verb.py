@@ -31,6 +31,11 @@ def compliance() -> None:
 
 def verb(function: Callable[..., Result]) -> click.Command:
     """A command with --json and --data-dir, whose errors say what was expected, what was found and what to do."""
+    return verb_of(compliance, function)
+
+
+def verb_of(group: click.Group, function: Callable[..., Result]) -> click.Command:
+    """The same within a group of verbs. A trailing underscore keeps a name apart from Python's own and is not typed."""
 
     @functools.wraps(function)
     def run(as_json: bool, data_dir: Path | None, **arguments: Any) -> None:
@@ -51,7 +56,7 @@ def verb(function: Callable[..., Result]) -> click.Command:
         type=click.Path(file_okay=False, path_type=Path),
         help="Where everything is kept (default: $COMPLIANCE_DATA_DIR or .compliance/).",
     )(command)
-    return compliance.command(name=function.__name__.replace("_", "-"))(command)
+    return group.command(name=function.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 def _deployment(data_dir: Path | None, stack: contextlib.ExitStack) -> "Deployment":

@@ -1,6 +1,7 @@
 """ResponseEnvelope: what a decision hands to its reader."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -34,6 +35,22 @@ class Citation(Contract):
     quote: str = Field(min_length=1)
 
 
+class ExtractedField(Contract):
+    """A field that the model read, with the citation (by its place in `citations`) that states it."""
+
+    name: str = Field(min_length=1)
+    value: str
+    citation: int = Field(ge=0)
+
+
+class Anomaly(Contract):
+    """Something wrong in the document, for a person: what kind, why, and the citations (by their places) that show it."""
+
+    kind: str = Field(min_length=1)
+    explanation: str
+    citations: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+
+
 class ResponseEnvelope(Contract):
     """`approver` and `approved_at` stay null until a person signs."""
 
@@ -46,6 +63,8 @@ class ResponseEnvelope(Contract):
     decision: str
     confidence: float = Field(ge=0, le=1)
     citations: tuple[Citation, ...]
+    fields: tuple[ExtractedField, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
     approver: str | None = None
     approved_at: datetime | None = None
 
@@ -58,4 +77,7 @@ class ResponseEnvelope(Contract):
                 raise ValueError(
                     f"cited_chunk_ids must be among the retrieved chunks; not retrieved: {sorted(unknown)}"
                 )
+        for place in (*(f.citation for f in self.fields), *(c for a in self.anomalies for c in a.citations)):
+            if place >= len(self.citations):
+                raise ValueError(f"a field or anomaly names citation {place} of {len(self.citations)}")
         return self

@@ -12,6 +12,8 @@ from compliance_assets.contracts.envelope import Envelope
 from compliance_assets.contracts.hit import Hit
 from compliance_assets.contracts.ledger_entry import LedgerEntry
 from compliance_assets.contracts.ledger_record import LedgerRecord
+from compliance_assets.contracts.notification import Notification
+from compliance_assets.contracts.policy import PolicyDecision, PolicyInput
 from compliance_assets.contracts.release import Release
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
 
@@ -26,6 +28,9 @@ PUBLISHED: dict[str, type[Contract]] = {
     "ledger_entry": LedgerEntry,
     "ledger_record": LedgerRecord,
     "release": Release,
+    "notification": Notification,
+    "policy_input": PolicyInput,
+    "policy_decision": PolicyDecision,
 }
 
 

@@ -7,18 +7,18 @@ from resources.clock import Clock
 from resources.keyring import Keyring
 from resources.object_store import ObjectStore
 from resources.postgres import Postgres
-from resources.providers import Provider
+from resources.providers import Models
 from resources.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The record and what opens it. `provider` is asked again only by a requery."""
+    """The record and what opens it. `models` are asked again only by a requery."""
 
     settings: Settings
     postgres: Postgres
     keyring: Keyring
     objects: ObjectStore
     checkpoint_log: CheckpointLog
-    provider: Provider
+    models: Models
     clock: Clock

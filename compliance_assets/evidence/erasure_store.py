@@ -20,6 +20,7 @@ SCRUBBED = (
     "work_items",
     "raw_pulls",
     "index_versions",
+    "review_outcomes",
 )
 SCRUBBED_BY_YEAR = ("chunks_{}", "decisions_{}", "decision_documents_{}")
 REWRITTEN_UP_TO = 256 * 1024 * 1024  # bytes: about a second; a larger table is only vacuumed
@@ -169,6 +170,10 @@ def blank_decisions(conn: Connection, response_ids: Sequence[str]) -> None:
     conn.execute(
         "UPDATE compliance.decisions SET work_id = 'erased', idempotency_key = 'erased:' || response_id,"
         " reason = nullif(split_part(coalesce(reason, ''), ':', 1), '') WHERE response_id = ANY(%s)",
+        [ids],
+    )
+    conn.execute(
+        "UPDATE compliance.review_outcomes SET model_decision = NULL, final_decision = NULL WHERE response_id = ANY(%s)",
         [ids],
     )
 

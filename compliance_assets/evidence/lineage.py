@@ -6,8 +6,10 @@ from typing import Any
 from compliance_assets.audit_ledger.chain import Entry
 from compliance_assets.audit_ledger.store import content_of
 from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.contracts.response_envelope import ResponseEnvelope
 from compliance_assets.evidence import store
 from compliance_assets.evidence.erasure import erasure_of
+from compliance_assets.model_decisions.store import withheld
 from resources.keyring import Keyring
 from resources.postgres import Connection
 
@@ -49,7 +51,7 @@ def lineage_of(conn: Connection, keyring: Keyring, response_id: str) -> dict[str
             "reason": decision.get("reason"),
             "decided_at": decision.get("decided_at"),
             "idempotency_key": recorded.get("idempotency_key"),
-            "envelope": recorded.get("response_envelope"),
+            "envelope": _shown(recorded),
         },
         "ledger_entry": _header(entry),
     }
@@ -72,6 +74,14 @@ def touched_by(conn: Connection, name: str, limit: int = SHOWN_DECISIONS) -> dic
         "by_year": counts,
         "latest": store.touched_decisions(conn, doc_ids, limit),
     }
+
+
+def _shown(recorded: dict[str, Any]) -> dict[str, Any] | None:
+    """The envelope, of an answer in quarantine that there is one: what it says is for a reviewer alone."""
+    envelope: dict[str, Any] | None = recorded.get("response_envelope")
+    if envelope is None or recorded.get("outcome") != "quarantined":
+        return envelope
+    return withheld(ResponseEnvelope.model_validate(envelope)).model_dump(mode="json")
 
 
 def _chunks(

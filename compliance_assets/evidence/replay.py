@@ -6,10 +6,9 @@ that derives it first, over the pinned chunks and without an index, and the whol
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from compliance_assets.audit_ledger.chain import Entry
@@ -17,19 +16,33 @@ from compliance_assets.audit_ledger.content import Content
 from compliance_assets.audit_ledger.store import sealed_under
 from compliance_assets.contracts.canonical import canonical_json
 from compliance_assets.contracts.errors import InvalidInput
-from compliance_assets.contracts.hit import Hit
+from compliance_assets.contracts.hit import Hit, RetrievalScope
+from compliance_assets.contracts.policy import PolicyDecision, PolicyInput
 from compliance_assets.contracts.release import Release
 from compliance_assets.evidence import store
 from compliance_assets.evidence.archive import Archive
 from compliance_assets.evidence.erasure import opened_content
+from compliance_assets.governance.egress import EgressProfile
+from compliance_assets.governance.policy import CallParameters
 from compliance_assets.model_decisions import store as decision_store
-from compliance_assets.model_decisions.decide import Decision, SourceDocument, decide, ledger_body, ledger_content
-from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.model_decisions.decide import (
+    Circumstances,
+    Decision,
+    Egress,
+    Evidence,
+    SourceDocument,
+    World,
+    code_version,
+    decide,
+)
+from compliance_assets.model_decisions.record import ledger_body, ledger_content
+from compliance_assets.model_decisions.work import WorkItem, work_item
+from compliance_assets.model_decisions.workloads import Workload
 from compliance_assets.year_index.exact import decoded, similarity
-from compliance_assets.year_index.retrieved import Retrieved
+from compliance_assets.year_index.retrieved import Retrieved, ranked
 from compliance_assets.year_index.store import describe_chunks, stored_vectors
 from resources.postgres import Connection
-from resources.providers import Completion, Provider
+from resources.providers import Attempt, Completion, ModelRequest, Models
 
 SHOWN = 200  # characters of a value that differs
 
@@ -93,14 +106,47 @@ class Requery:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A provider that answers what was answered."""
+    """The world as it was recorded: the same policy decision, the pinned chunks, the answers in their order."""
 
-    model: str
-    completion: Completion
+    conn: Connection
+    value: dict[str, Any]
+    evidence: Evidence
+    answers: Iterator[Completion]
 
-    def complete(self, prompt: str) -> Completion:
-        """The recorded answer, whatever is asked: a prompt that differs shows in its own field."""
-        return self.completion
+    def policy(self, asked: PolicyInput) -> PolicyDecision:
+        """What the policy said, whatever is asked: an input that differs shows in its own field."""
+        return PolicyDecision.model_validate(self.value["governance"]["policy"])
+
+    def retrieve(
+        self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
+    ) -> Evidence:
+        """The recorded hit set, its similarities taken anew."""
+        return self.evidence
+
+    def ask(self, request: ModelRequest, egress: Egress) -> Completion:
+        """The next recorded answer. An answer too many or too few shows in the exchanges."""
+        return next(self.answers, Completion("", "", "", 0, 0.0))
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        """Characters of a document as it stands."""
+        return decision_store.source_text(self.conn, doc_id, start, end)
+
+    def page_of(self, doc_id: str, start: int, end: int) -> int | None:
+        """The page that characters of a document stand on, as it stands."""
+        return decision_store.paged_document(self.conn, doc_id).page_of(start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgain(Recorded):
+    """The recorded world, but for the model: it is asked anew."""
+
+    models: Models
+
+    def ask(self, request: ModelRequest, egress: Egress) -> Completion:
+        """What a model says now."""
+        return self.models.ask(
+            request, egress.models, allowed_regions=egress.regions, provider_constraints=egress.providers
+        )
 
 
 def replay_all(archive: Archive, response_ids: Sequence[str] | None = None) -> Replays:
@@ -117,8 +163,9 @@ def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
     """Derive a decision again from its record. Raises InvalidInput for one that is unknown or erased."""
     entry, content = recorded(conn, archive, response_id)
     value = content.as_json()
-    decision = _again(conn, value, Recorded(value["response_envelope"]["model"], _completion(value)))
-    replayed = ledger_content(decision, _documents_again(conn, value))
+    answers = iter(_answers(value))
+    decision = _again(archive, value, Recorded(conn, value, _evidence_again(conn, value), answers))
+    replayed = ledger_content(decision)
     body = {**ledger_body(decision), "sealed_under": list(sealed_under(entry))}
     differences = [
         *_differences("", value, json.loads(canonical_json(replayed))),
@@ -127,22 +174,27 @@ def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
     equal = canonical_json(replayed) == content.text.encode() and canonical_json(body) == entry.body.encode()
     if not equal and not differences:
         differences.append(Difference("canonical form", "another spelling of the same values", "canonical JSON"))
+    if not equal and value["release"]["code_version"] != code_version():
+        differences.insert(0, Difference("the code that replays", value["release"]["code_version"], code_version()))
     return Replay(response_id, equal, tuple(differences))
 
 
 def requery(conn: Connection, archive: Archive, response_id: str, times: int) -> Requery:
-    """Ask the configured model the recorded prompt again, several times, and compare what came of it."""
+    """Ask the recorded route's models the recorded prompt again, several times, and compare what came of it."""
     _, content = recorded(conn, archive, response_id)
     value = content.as_json()
-    was, provider = value["response_envelope"], archive.provider
-    envelopes = [_again(conn, value, provider).envelope.model_dump(mode="json") for _ in range(times)]
+    was, world = (
+        value["response_envelope"],
+        AskedAgain(conn, value, _evidence_again(conn, value), iter(()), archive.models),
+    )
+    envelopes = [_again(archive, value, world).envelope.model_dump(mode="json") for _ in range(times)]
     decisions = Counter(envelope["decision"] for envelope in envelopes)
 
     def share(*fields: str) -> float:
         return sum(all(e[f] == was[f] for f in fields) for e in envelopes) / times
 
     return Requery(
-        response_id, provider.model, times, share("decision"), share("citations"),
+        response_id, was["model"], times, share("decision"), share("citations"),
         share("decision", "response_segments", "citations"), dict(decisions),
     )  # fmt: skip
 
@@ -151,7 +203,7 @@ def recorded(conn: Connection, archive: Archive, response_id: str) -> tuple[Entr
     """A decision's entry and its opened content."""
     entry = store.decision_entry(conn, response_id)
     content = opened_content(conn, archive.keyring, entry)
-    if "query_vector" not in content.as_json():
+    if "sent_back" not in content.as_json():
         raise InvalidInput(
             "this decision cannot be replayed",
             expected="a decision recorded with its query vector",
@@ -161,17 +213,39 @@ def recorded(conn: Connection, archive: Archive, response_id: str) -> tuple[Entr
     return entry, content
 
 
-def _again(conn: Connection, value: dict[str, Any], provider: Provider) -> Decision:
-    return decide(
-        WorkItem(**{**value["input"], "opt_in_years": tuple(value["input"]["opt_in_years"])}),
-        _retrieved_again(conn, value),
-        provider,
-        source=partial(decision_store.source_text, conn),
+def _again(archive: Archive, value: dict[str, Any], world: World) -> Decision:
+    return decide(work_item(value["input"]), _circumstances_again(archive, value), world)
+
+
+def _circumstances_again(archive: Archive, value: dict[str, Any]) -> Circumstances:
+    call, key_id = value["call"], value["governance"]["redaction"]["key_id"]
+    organization_id = value["governance"]["policy_input"]["organization_id"]
+    egress = call["egress"]
+    return Circumstances(
+        organization_id=organization_id,
+        workload=Workload.model_validate(value["workload"]),
+        egress_profile=EgressProfile(
+            egress["profile"], frozenset(egress["data_regions"]), frozenset(egress["bound_to_tenancy"])
+        ),
         release=Release(**value["release"]),
         index_version=value["lineage"]["index_version"],
+        call=CallParameters(tuple(call["models"]), call["max_tokens"], call["temperature"], tuple(call["guardrails"])),
+        regions=call["regions"],
+        pseudonym_key_id=key_id,
+        pseudonym_key=archive.keyring.pseudonym_key(organization_id, key_id),
         now=datetime.fromisoformat(value["decided_at"]),
         salt=bytes.fromhex(value["salt"]),
-        query_vector=value["query_vector"],
+    )
+
+
+def _evidence_again(conn: Connection, value: dict[str, Any]) -> Evidence:
+    about = value["input"].get("document_id")
+    return Evidence(
+        tuple(_retrieved_again(conn, value)),
+        tuple(_documents_again(conn, value)),
+        value["lineage"]["index_version"],
+        value["query_vector"],
+        decision_store.parsed_of(conn, about) if about and value["query_vector"] else None,
     )
 
 
@@ -182,17 +256,16 @@ def _retrieved_again(conn: Connection, value: dict[str, Any]) -> list[Retrieved]
     described = describe_chunks(conn, [(years[hit.doc_id], hit.chunk_id) for hit in hits])
     digests = {chunk["chunk_id"]: chunk["text_sha256"] for chunk in value["lineage"]["chunks"]}
     vectors = stored_vectors(conn, hits[0].method.embedder_digest, list(digests.values())) if hits else {}
-    query = decoded(value["query_vector"])
-    found = []
+    query = decoded(value["query_vector"]) if hits else None
+    found: list[Retrieved] = []
     for hit in hits:
-        if hit.chunk_id not in described or digests[hit.chunk_id] not in vectors:
+        if query is None or hit.chunk_id not in described or digests[hit.chunk_id] not in vectors:
             continue  # its absence shows as a difference of the hit set
         title, page, start, end, text = described[hit.chunk_id]
         score = similarity(query, vectors[digests[hit.chunk_id]])
         place = {"doc_title": title, "page": page, "char_range": (start, end)}
         found.append(Retrieved(hit.model_copy(update={**place, "embedding_score": score, "score": score}), text))
-    found.sort(key=lambda r: (-r.hit.embedding_score, r.hit.chunk_id))
-    return [Retrieved(r.hit.model_copy(update={"rank": rank}), r.text) for rank, r in enumerate(found, start=1)]
+    return ranked(found, value["input"].get("document_id"))
 
 
 def _documents_again(conn: Connection, value: dict[str, Any]) -> list[SourceDocument]:
@@ -202,10 +275,27 @@ def _documents_again(conn: Connection, value: dict[str, Any]) -> list[SourceDocu
     return [replace(d, text_sha256=digests[d.doc_id]) for d in decision_store.documents_of(conn, doc_ids)]
 
 
-def _completion(value: dict[str, Any]) -> Completion:
-    route = (value["provider_route"] or [{"provider": "", "model": "", "attempts": 0, "latency_seconds": 0.0}])[0]
+def _answers(value: dict[str, Any]) -> list[Completion]:
+    """Every recorded answer in order, the one that the decision rests on last."""
+    if value["model_response"] is None:
+        return []
+    last = {"response": value["model_response"], "route": value["provider_route"]}
+    return [_completion(exchange) for exchange in (*value["sent_back"], last)]
+
+
+def _completion(exchange: dict[str, Any]) -> Completion:
+    *failed, answered = exchange["route"]
     return Completion(
-        value["model_response"] or "", route["model"], route["provider"], route["attempts"], route["latency_seconds"]
+        exchange["response"],
+        answered["model"],
+        answered["provider"],
+        answered["attempts"],
+        answered["latency_seconds"],
+        attempt_details=tuple(
+            Attempt(a["provider"], a["model"], a["outcome"], "", a["latency_seconds"], a["seconds_after_failure"])
+            for a in failed
+        ),
+        fallback_from=answered["fallback_from"],
     )
 
 

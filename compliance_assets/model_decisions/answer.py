@@ -1,7 +1,7 @@
 """The output contract of a model, and how its raw text is read against it. Pure."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -27,13 +27,31 @@ class AnswerCitation(Contract):
     quote: Text = Field(min_length=1)
 
 
-class ModelAnswer(Contract):
-    """What a model must return. Its own confidence is recorded, never relied on."""
+class AnswerField(Contract):
+    """A field that was read, and the citation (by its place) that states it."""
 
-    decision: Literal["answered", "insufficient_evidence"]
+    name: Text = Field(min_length=1)
+    value: Text
+    citation: int = Field(ge=0)
+
+
+class AnswerAnomaly(Contract):
+    """Something wrong in the document, and the citations (by their places) that show it."""
+
+    kind: Text = Field(min_length=1)
+    explanation: Text
+    citations: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class ModelAnswer(Contract):
+    """What a model must return. Its own confidence is recorded, never relied on. Which decisions there are, the workload says."""
+
+    decision: Text = Field(min_length=1)
     confidence: float = Field(ge=0, le=1)
     segments: tuple[AnswerSegment, ...]
     citations: tuple[AnswerCitation, ...]
+    fields: tuple[AnswerField, ...] = ()
+    anomalies: tuple[AnswerAnomaly, ...] = ()
 
 
 def read_answer(text: str) -> ModelAnswer | str:

@@ -16,5 +16,5 @@ def citations_exist(
     """Every citation's span holds exactly its quote, in a document of the decision's year or of one it opted into."""
     year = int(context.partition_key)
     with postgres.connect() as conn:
-        wrong, decisions = store.wrong_citations(conn, keyring, year), len(store.year_summary(conn, year))
+        wrong, decisions = store.wrong_citations(conn, keyring, year), len(store.decisions_of(conn, year))
     return dg.AssetCheckResult(passed=not wrong, metadata={"decisions": decisions, "with_wrong_citations": len(wrong)})

@@ -1,64 +1,56 @@
-"""One decision: prompt, answer, checked citations, confidence, outcome. Pure but for the provider's call."""
+"""One decision, step by step: policy, transforms, redaction, retrieval, egress, model, citations, confidence, outcome. Pure.
 
-import hashlib
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+The world comes in through one port, `World`, whose calls are made in that order and no other: nothing is retrieved before the
+policy answered, no model is asked before the question and what was retrieved are redacted. Micro-batches, an online service and
+a replay differ in their worlds alone. What cannot be decided goes to a person with its reason; where no model answers, the
+world raises DependencyUnavailable and the work stays queued.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from functools import cache, lru_cache
+from importlib.metadata import version
+from typing import Literal, Protocol
 
 from ulid import ULID
 
-from compliance_assets.contracts.canonical import Canonical, content_id, sha256_hex
-from compliance_assets.contracts.data_subject import data_subjects_in
+from compliance_assets.contracts.canonical import content_id, sha256_hex
+from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.contracts.policy import PolicyDecision, PolicyInput, Transform
 from compliance_assets.contracts.release import Release
-from compliance_assets.contracts.response_envelope import Citation, ResponseEnvelope, ResponseSegment, RetrievedChunk
+from compliance_assets.contracts.response_envelope import (
+    Anomaly,
+    Citation,
+    ExtractedField,
+    ResponseEnvelope,
+    ResponseSegment,
+    RetrievedChunk,
+)
 from compliance_assets.contracts.text import storable
-from compliance_assets.model_decisions import confidence as confidence_module
-from compliance_assets.model_decisions.answer import ModelAnswer, read_answer
-from compliance_assets.model_decisions.citations import Source, resolve
-from compliance_assets.model_decisions.confidence import Confidence, confidence_of
-from compliance_assets.model_decisions.prompt import Prompt, render
+from compliance_assets.governance.egress import EgressProfile, permitted, region_of
+from compliance_assets.governance.injection.detector import THRESHOLD, flags_of, score_of
+from compliance_assets.governance.injection.flags import InjectionFlag
+from compliance_assets.governance.injection.linear import Origin
+from compliance_assets.governance.policy import CallParameters, classification_of, transformed
+from compliance_assets.governance.redaction.redactor import Redactor
+from compliance_assets.model_decisions import confidence as measures
+from compliance_assets.model_decisions.answer import AnswerCitation, AnswerField, ModelAnswer, read_answer
+from compliance_assets.model_decisions.citations import ABSTENTIONS, resolve
+from compliance_assets.model_decisions.confidence import Confidence
+from compliance_assets.model_decisions.grounding import grounding_of
+from compliance_assets.model_decisions.post_checks import problems_of
+from compliance_assets.model_decisions.prompt import Passage, Prompt, render, sent_back
+from compliance_assets.model_decisions.quotes import places_of
+from compliance_assets.model_decisions.stated_values import canonical_value
 from compliance_assets.model_decisions.work import WorkItem
-from compliance_assets.model_decisions.workloads import workload_named
+from compliance_assets.model_decisions.workloads import Workload
+from compliance_assets.normalised_documents.filings.fields import Field
 from compliance_assets.year_index.retrieved import Retrieved
-from resources.clock import rfc3339
-from resources.providers import Completion, Provider
+from resources.providers import Completion, ModelRequest
 
-CODE_VERSION = "2"
-Outcome = Literal["decided", "review"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Everything that is stored of a decision, in its tables and in the ledger."""
-
-    item: WorkItem
-    idempotency_key: str
-    outcome: Outcome
-    reason: str | None
-    envelope: ResponseEnvelope
-    confidence: Confidence
-    prompt: Prompt
-    completion: Completion | None
-    retrieved: tuple[Retrieved, ...]
-    cited_chunk_ids: tuple[str, ...]
-    release: Release
-    index_version: str
-    decided_at: datetime
-    salt: bytes
-    query_vector: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    outcome: Outcome
-    reason: str | None
-    decision: str
-    segments: tuple[ResponseSegment, ...] = ()
-    citations: tuple[Citation, ...] = ()
-    cited_chunk_ids: tuple[str, ...] = ()
-    confidence: Confidence = confidence_module.NONE
+CODE_VERSION = "3"
+Outcome = Literal["decided", "review", "quarantined", "denied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,61 +65,176 @@ class SourceDocument:
     data_subjects: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What deterministic parsing made of the document that the work is about: fields, findings, the least OCR certainty."""
+
+    fields: Mapping[str, str]
+    findings: tuple[str, ...]
+    ocr_certainty: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was retrieved: the hits, best first, those of the subject document before all others; and where they come from."""
+
+    hits: tuple[Retrieved, ...]
+    documents: tuple[SourceDocument, ...]
+    index_version: str
+    query_vector: str
+    parsed: Parsed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision is made with, here and now. `salt` is random and kept with the sealed content, so that nothing outside
+    the seal can be guessed back to the question. `regions`: every model that this deployment can ask -> where it is asked, None
+    where nobody declared it.
+    """
+
+    organization_id: str
+    workload: Workload
+    egress_profile: EgressProfile
+    release: Release
+    index_version: str
+    call: CallParameters
+    regions: Mapping[str, str | None]
+    pseudonym_key_id: str
+    pseudonym_key: bytes
+    now: datetime
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Whom the prompt may go to: the models in order, why others of the route may not be asked, the regions beside the tenancy
+    (`*` for every one), and the providers that the policy permits, None for all.
+    """
+
+    models: tuple[str, ...]
+    refused: Mapping[str, str]
+    regions: tuple[str, ...]
+    providers: tuple[str, ...] | None
+
+
+class World(Protocol):
+    """What the path asks of the world."""
+
+    def policy(self, asked: PolicyInput) -> PolicyDecision:
+        """The policy's decision; an outage is a decision too."""
+
+    def retrieve(
+        self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
+    ) -> Evidence:
+        """What stands in scope for the redacted question. Raises DependencyUnavailable where index or store do not answer."""
+
+    def ask(self, request: ModelRequest, egress: Egress) -> Completion:
+        """The answer of the first of the models that gives one. Raises DependencyUnavailable when none does."""
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        """Characters `[start, end)` of a document."""
+
+    def page_of(self, doc_id: str, start: int, end: int) -> int | None:
+        """The page that characters stand on, None where they stand on none or on several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One prompt and what came back. `problems` are what was wrong with it."""
+
+    prompt: str
+    completion: Completion
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A text that looks like an injection: where it stands (`question` or a chunk id), how much so, by which signs."""
+
+    where: str
+    score: float
+    flags: tuple[InjectionFlag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """What stood in the hot path: who allowed it, what was changed, hidden and found suspicious on the way."""
+
+    policy_input: PolicyInput
+    policy: PolicyDecision
+    transforms: tuple[Transform, ...] = ()
+    redactions: Mapping[str, int] | None = None
+    injections: tuple[Suspicion, ...] = ()
+    refused_models: Mapping[str, str] | None = None  # model -> why it may not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that is stored of a decision, in its tables and in the ledger."""
+
+    item: WorkItem
+    at: Circumstances
+    idempotency_key: str
+    outcome: Outcome
+    reason: str | None
+    envelope: ResponseEnvelope
+    confidence: Confidence
+    prompt: Prompt
+    exchanges: tuple[Exchange, ...]
+    governance: Governance
+    evidence: Evidence
+    cited_chunk_ids: tuple[str, ...]
+
+    @property
+    def release(self) -> Release:
+        """What it was made with."""
+        return self.at.release
+
+    @property
+    def decided_at(self) -> datetime:
+        """When."""
+        return self.at.now
+
+    @property
+    def completion(self) -> Completion | None:
+        """The answer that the decision rests on, None where no model was asked."""
+        return self.exchanges[-1].completion if self.exchanges else None
+
+    @property
+    def retrieved(self) -> tuple[Retrieved, ...]:
+        """What stood in the prompt."""
+        return self.evidence.hits
+
+    @property
+    def index_version(self) -> str:
+        """What was searched."""
+        return self.evidence.index_version
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of the answers."""
+
+    outcome: Outcome
+    reason: str | None
+    decision: str = "not_decided"
+    segments: tuple[ResponseSegment, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    fields: tuple[ExtractedField, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    cited_chunk_ids: tuple[str, ...] = ()
+    confidence: Confidence = measures.NONE
+
+
+@cache
+def code_version() -> str:
+    """The package's version and that of this path."""
+    return f"{version('compliance-assets')}/{CODE_VERSION}"
+
+
 def idempotency_key(item: WorkItem, release: Release, index_version: str) -> str:
     """The same input, release and index give the same decision: it is made once."""
     return content_id("idem", item.input_sha256, release.release_id, index_version)
-
-
-def decide(
-    item: WorkItem,
-    retrieved: Sequence[Retrieved],
-    provider: Provider,
-    source: Source,
-    release: Release,
-    index_version: str,
-    now: datetime,
-    salt: bytes,
-    query_vector: str,
-) -> Decision:
-    """Decide one item over what was retrieved for it. What cannot be decided goes to review with its reason.
-
-    `salt` is random and kept with the sealed content: the response id is derived from it, so that nothing outside the seal
-    can be guessed back to the question. `query_vector` is what was searched with, for a replay.
-
-    Raises DependencyUnavailable when the provider does not answer; nothing is decided then.
-    """
-    prompt = render(workload_named(item.workload), item, retrieved)
-    completion = provider.complete(prompt.text) if retrieved else None  # nothing to rest on: the model is not asked
-    verdict = _judge(completion, retrieved, source)
-    key = idempotency_key(item, release, index_version)
-    envelope = ResponseEnvelope(
-        response_id=response_id_of(key, now, salt),
-        workload=item.workload,
-        model=provider.model,
-        prompt_hash=prompt.prompt_hash,
-        retrieved_chunks=tuple(_retrieved_chunk(r) for r in retrieved),
-        response_segments=verdict.segments,
-        decision=verdict.decision,
-        confidence=verdict.confidence.value,
-        citations=verdict.citations,
-    )
-    return Decision(
-        item=item,
-        idempotency_key=key,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        envelope=envelope,
-        confidence=verdict.confidence,
-        prompt=prompt,
-        completion=completion,
-        retrieved=tuple(retrieved),
-        cited_chunk_ids=verdict.cited_chunk_ids,
-        release=release,
-        index_version=index_version,
-        decided_at=now,
-        salt=salt,
-        query_vector=query_vector,
-    )
 
 
 def response_id_of(key: str, now: datetime, salt: bytes) -> str:
@@ -136,136 +243,372 @@ def response_id_of(key: str, now: datetime, salt: bytes) -> str:
     return f"rsp_{ULID.from_bytes(milliseconds + bytes.fromhex(sha256_hex(salt + key.encode()))[:10])}"
 
 
-def ledger_body(decision: Decision) -> dict[str, object]:
-    """The clear part of the ledger entry: what was decided with what, nothing of what was asked or read."""
-    return {
-        "workload": decision.item.workload,
-        "model": decision.envelope.model,
-        "outcome": decision.outcome,
-        "reason": reason_code(decision.reason),
-        "confidence": decision.envelope.confidence,
-        "release_id": decision.release.release_id,
-        "index_version": decision.index_version,
-        "prompt_template": _template(decision.prompt),
-        "provider_route": _route(decision.completion),
-        "policy_decision": None,
-        "policy_hash": None,
-        "transforms": [],
-        "redaction_counts": {},
-        "row_sha256": row_digest(decision),
-        "hits": len(decision.retrieved),
-        "citations": len(decision.envelope.citations),
-    }
-
-
-def row_digest(decision: Decision) -> str:
-    """The digest of what the decision's row says, so that a row and its entry are compared by one value."""
-    texts = (
-        decision.item.workload,
-        decision.outcome,
-        reason_code(decision.reason) or "",
-        decision.release.release_id,
-        decision.index_version,
-    )
-    return hashlib.sha256("\n".join(texts).encode() + struct.pack(">d", decision.envelope.confidence)).hexdigest()
-
-
-def ledger_content(decision: Decision, documents: Sequence[SourceDocument]) -> dict[str, object]:
-    """The sealed part of the ledger entry: everything that a replay needs and that may speak of a person."""
-    asked = Canonical.of(decision.item.as_json())
-    hits = Canonical.of_contract([r.hit.model_dump(mode="json") for r in decision.retrieved])
-    envelope = Canonical.of_contract(decision.envelope.model_dump(mode="json"))
-    return {
-        "input": asked,
-        "input_sha256": asked.sha256,
-        "salt": decision.salt.hex(),
-        "query_vector": decision.query_vector,
-        "hits": hits,
-        "hit_set_sha256": hits.sha256,
-        "prompt": decision.prompt.text,
-        "prompt_hash": decision.prompt.prompt_hash,
-        "prompt_template": _template(decision.prompt),
-        "model_response": storable(decision.completion.text) if decision.completion else None,
-        "provider_route": _route(decision.completion),
-        "confidence": decision.confidence.as_json(),
-        "outcome": decision.outcome,
-        "reason": decision.reason,
-        "release_id": decision.release.release_id,
-        "release": decision.release.canonical,
-        "response_envelope": envelope,
-        "response_envelope_sha256": envelope.sha256,
-        "idempotency_key": decision.idempotency_key,
-        "decided_at": rfc3339(decision.decided_at),
-        "lineage": {
-            "index_version": decision.index_version,
-            "chunks": [
-                {"chunk_id": r.hit.chunk_id, "doc_id": r.hit.doc_id, "text_sha256": sha256_hex(r.text)}
-                for r in decision.retrieved
-            ],
-            "cited_chunks": list(decision.cited_chunk_ids),
-            "documents": [
-                {
-                    "doc_id": d.doc_id,
-                    "year": d.year,
-                    "title": d.title,
-                    "text_sha256": d.text_sha256,
-                    "object_sha256": d.object_sha256,
-                }
-                for d in sorted(documents, key=lambda d: d.doc_id)
-            ],
-        },
-    }
-
-
-def data_subjects_of(decision: Decision, documents: Sequence[SourceDocument]) -> tuple[str, ...]:
-    """The persons of a decision: those that its documents state and those that the request names, wherever in it."""
-    asked = data_subjects_in(str(Canonical.of(decision.item.as_json())))
-    return tuple(sorted({*asked, *(subject for d in documents for subject in d.data_subjects)}))
-
-
 def reason_code(reason: str | None) -> str | None:
     """A reason without its particulars, which may quote a document."""
     return reason.split(":")[0] if reason else None
 
 
-def _template(prompt: Prompt) -> dict[str, str]:
-    return {"name": prompt.template, "version": prompt.template_version, "sha256": prompt.template_sha256}
+def decide(item: WorkItem, at: Circumstances, world: World) -> Decision:
+    """Decide one item. Raises DependencyUnavailable when nothing can be retrieved or no model answers: nothing is decided then."""
+    workload = at.workload
+    asked = _policy_input(item, workload, at)
+    policy = world.policy(asked)
+    governance = Governance(asked, policy)
+    nothing = Evidence((), (), at.index_version, "")
+    if policy.denies:
+        return _made(item, at, governance, nothing, (), Prompt.none(workload), _denied("policy_denied", policy.reason))
+    call, transforms = transformed(at.call, policy, known_models=at.regions)
+    question = Redactor(at.pseudonym_key).redact(item.question).text
+    scope, strays = _scope(item, policy)
+    if strays:
+        reason = f"the policy does not open {', '.join(map(str, strays))}"
+        return _made(item, at, governance, nothing, (), Prompt.none(workload), _denied("scope_denied", reason))
+    evidence = world.retrieve(item, question, scope, policy.connector_constraints if policy.mode == "enforce" else None)
+    veil = Veil.over(item, evidence, at.pseudonym_key)
+    prompt = render(workload, item, veil.question, veil.passages(item))
+    egress = _egress(call, at, asked, policy)
+    governance = replace(
+        governance, transforms=transforms, redactions=veil.redactor.counts, refused_models=egress.refused,
+        injections=_injections(item, evidence),
+    )  # fmt: skip
+    if not evidence.hits:  # nothing to rest on: no model is asked
+        return _made(item, at, governance, evidence, (), prompt, Verdict("review", "no_documents_in_scope"))
+    if not egress.models:
+        why = "; ".join(f"{model}: {reason}" for model, reason in egress.refused.items())
+        return _made(item, at, governance, evidence, (), prompt, _denied("egress_denied", why))
+    exchanges, answer, resolved = _converse(workload, item.scope.years, evidence, prompt, call, egress, veil, world)
+    verdict = _verdict(item, workload, evidence, governance, exchanges, answer, resolved)
+    return _made(item, at, governance, evidence, exchanges, prompt, verdict)
 
 
-def _route(completion: Completion | None) -> list[dict[str, object]]:
-    if completion is None:
-        return []
-    return [
-        {
-            "provider": completion.provider,
-            "model": completion.model,
-            "attempts": completion.attempts,
-            "latency_seconds": round(completion.latency_seconds, 6),
-        }
+# ── before the model ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _policy_input(item: WorkItem, workload: Workload, at: Circumstances) -> PolicyInput:
+    model = at.call.model_chain[0]
+    return PolicyInput(
+        organization_id=at.organization_id,
+        user=item.user or "unnamed",
+        workload=workload.name,
+        classification=item.classification or workload.classification,
+        model=model,
+        provider_region=region_of(model, at.regions.get(model)),
+        year=item.year,
+        opt_in_years=item.opt_in_years,
+        filer_category=item.filer_category,
+        deployment_profile=at.egress_profile.name,
+    )
+
+
+def _scope(item: WorkItem, policy: PolicyDecision) -> tuple[RetrievalScope, tuple[int, ...]]:
+    """Where retrieval may look, from the request and the policy, never from a text; and the years that the policy forbids."""
+    allowed = policy.partition_constraints
+    forbidden = () if allowed is None else tuple(year for year in item.scope.years if year not in allowed)
+    return item.scope, forbidden if policy.mode == "enforce" else ()
+
+
+def _injections(item: WorkItem, evidence: Evidence) -> tuple[Suspicion, ...]:
+    """Every text that looks like an injection, of the question and of what was retrieved. Recorded and doubted, never obeyed."""
+    looked_at = [
+        _suspicion("question", item.question, "question"),
+        *(_suspicion(r.hit.chunk_id, r.text, "passage") for r in evidence.hits),
     ]
+    return tuple(found for found in looked_at if found.score >= THRESHOLD)
 
 
-def _judge(completion: Completion | None, retrieved: Sequence[Retrieved], source: Source) -> _Verdict:
-    if completion is None:
-        return _Verdict("review", "no_documents_in_scope", "not_decided")
+@lru_cache(maxsize=2048)  # the law of a year stands in every prompt of it
+def _suspicion(where: str, text: str, origin: Origin) -> Suspicion:
+    flags = flags_of(text, origin)
+    return Suspicion(where, score_of(flags), flags)
+
+
+def _egress(call: CallParameters, at: Circumstances, asked: PolicyInput, policy: PolicyDecision) -> Egress:
+    classification = classification_of(asked.classification, policy)
+    refused: dict[str, str] = {}
+    for model in call.model_chain:
+        region = region_of(model, at.regions.get(model))
+        if not permitted(at.egress_profile, region, classification):
+            where = region or "an undeclared region"
+            refused[model] = f"{classification} data may not go to {where} under {at.egress_profile.name}"
+    areas = (
+        () if classification in at.egress_profile.bound_to_tenancy else tuple(sorted(at.egress_profile.data_regions))
+    )
+    return Egress(
+        tuple(model for model in call.model_chain if model not in refused),
+        refused,
+        areas,
+        policy.provider_constraints if policy.mode == "enforce" else None,
+    )
+
+
+# ── what a model does not see ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """The question and the passages with everything hidden that tells of a person. Each has as many characters as before, so
+    that a place in one is a place in the other.
+    """
+
+    redactor: Redactor
+    question: str
+    hits: tuple[Retrieved, ...]
+    hidden: tuple[Retrieved, ...]
+
+    @classmethod
+    def over(cls, item: WorkItem, evidence: Evidence, key: bytes) -> "Veil":
+        """What the documents are known to state of persons is hidden wherever it stands."""
+        redactor = Redactor(key, known=_known(evidence))
+        question = redactor.redact(item.question).text
+        hidden = tuple(
+            Retrieved(
+                r.hit.model_copy(update={"doc_title": redactor.redact(r.hit.doc_title).text}),
+                redactor.redact(r.text).text,
+            )
+            for r in evidence.hits
+        )
+        return cls(redactor, question, evidence.hits, hidden)
+
+    def passages(self, item: WorkItem) -> list[Passage]:
+        """As they stand in the prompt."""
+        return [
+            Passage(
+                r.hit.chunk_id,
+                r.hit.doc_title,
+                r.hit.page,
+                "filing" if r.hit.doc_id == item.document_id else "rules",
+                r.text,
+            )
+            for r in self.hidden
+        ]
+
+    def lifted(self, answer: ModelAnswer) -> ModelAnswer:
+        """The answer with what was hidden put back: a quote, and a value that stands in it, by its place in the passage."""
+        hidden = {r.hit.chunk_id: r.text for r in self.hidden}
+        shown = {r.hit.chunk_id: r.text for r in self.hits}
+        back = self.redactor.restore
+
+        def quoted(cited: AnswerCitation) -> str:
+            places = list(places_of(cited.quote, hidden.get(cited.chunk_id, "")))
+            return shown[cited.chunk_id][slice(*places[0])] if places else back(cited.quote)
+
+        def stated(field: AnswerField) -> str:
+            cited = answer.citations[field.citation] if field.citation < len(answer.citations) else None
+            at = cited.quote.find(field.value) if cited else -1
+            quote = quoted(cited) if cited else ""
+            exact = cited is not None and at >= 0 and len(quote) == len(cited.quote)
+            value = quote[at : at + len(field.value)] if exact else back(field.value)
+            return canonical_value(field.name, value)
+
+        return answer.model_copy(
+            update={
+                "segments": tuple(s.model_copy(update={"text": back(s.text)}) for s in answer.segments),
+                "citations": tuple(c.model_copy(update={"quote": quoted(c)}) for c in answer.citations),
+                "fields": tuple(f.model_copy(update={"value": stated(f)}) for f in answer.fields),
+                "anomalies": tuple(a.model_copy(update={"explanation": back(a.explanation)}) for a in answer.anomalies),
+            }
+        )
+
+
+def _known(evidence: Evidence) -> tuple[str, ...]:
+    """Numbers and names of the persons whom the documents state."""
+    numbers = {subject.partition(":")[2] for d in evidence.documents for subject in d.data_subjects}
+    parsed = evidence.parsed.fields if evidence.parsed else {}
+    stated = {value for name, value in parsed.items() if name.partition("[")[0] in _OF_PERSONS}
+    return tuple(sorted({*numbers, *stated} - {""}))
+
+
+#: Fields of a filing that tell of a person.
+_OF_PERSONS = frozenset({Field.NAME, Field.TAXPAYER_ID, Field.PAYER_ID, Field.DEPENDANT_ID})
+
+
+# ── the model and its citations ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An answer whose citations were held against the source."""
+
+    citations: tuple[Citation, ...]
+    chunk_ids: tuple[str, ...]
+
+
+def _converse(
+    workload: Workload,
+    years: Collection[int],
+    evidence: Evidence,
+    prompt: Prompt,
+    call: CallParameters,
+    egress: Egress,
+    veil: Veil,
+    world: World,
+) -> tuple[tuple[Exchange, ...], ModelAnswer | None, _Held | None]:
+    """Ask, hold the answer against the contract and the source, send back what does not hold, at most so often."""
+    exchanges: list[Exchange] = []
+    text = prompt.text
+    while True:
+        request = ModelRequest(
+            prompt=text,
+            temperature=call.temperature,
+            max_tokens=call.max_tokens,
+            guardrail="\n".join(call.guardrails) or None,
+        )
+        completion = world.ask(request, egress)
+        answer, held, problems = _held_against(workload, years, evidence.documents, veil, completion, world)
+        exchanges.append(Exchange(text, completion, problems))
+        if not problems or len(exchanges) > workload.max_reprompts:
+            return tuple(exchanges), answer, held
+        text = sent_back(prompt, storable(completion.text), problems)
+
+
+def _held_against(
+    workload: Workload,
+    years: Collection[int],
+    documents: Sequence[SourceDocument],
+    veil: Veil,
+    completion: Completion,
+    world: World,
+) -> tuple[ModelAnswer | None, _Held | None, tuple[str, ...]]:
+    """The answer, held against its contract and against what the model was shown; then with what was hidden put back."""
     answer = read_answer(storable(completion.text))
     if isinstance(answer, str):
-        return _Verdict("review", f"answer_malformed: {answer}", "not_decided")
-    resolved = resolve(answer, retrieved, source)
+        return None, None, (f"answer_malformed: {answer}",)
+    if broken := problems_of(workload, answer):
+        return answer, None, tuple(f"answer_outside_contract: {problem}" for problem in broken)
+    answer = veil.lifted(answer)
+    resolved = resolve(
+        answer,
+        veil.hits,
+        world.source,
+        years,
+        require_citations=workload.require_citations,
+        values_in_quotes=workload.fields_are_quoted,
+        document_years={d.doc_id: d.year for d in documents},
+        page_of=world.page_of,
+    )
     if resolved.problems:
-        return _Verdict("review", f"citations_invalid: {'; '.join(resolved.problems)}", "not_decided")
-    if answer.decision == "insufficient_evidence":
-        return _Verdict("review", "insufficient_evidence", "insufficient_evidence")
-    return _decided(answer, retrieved, resolved.citations, resolved.chunk_ids)
+        return answer, None, tuple(f"citations_invalid: {problem}" for problem in resolved.problems)
+    return answer, _Held(resolved.citations, resolved.chunk_ids), ()
 
 
-def _decided(
-    answer: ModelAnswer, retrieved: Sequence[Retrieved], citations: tuple[Citation, ...], chunk_ids: tuple[str, ...]
-) -> _Verdict:
-    scores = {r.hit.chunk_id: r.hit.embedding_score for r in retrieved}
-    segments = tuple(ResponseSegment(text=s.text, cited_chunk_ids=s.cited_chunk_ids) for s in answer.segments)
-    computed = confidence_of([scores[chunk_id] for chunk_id in chunk_ids], citations, answer.confidence)
-    return _Verdict("decided", None, answer.decision, segments, citations, chunk_ids, computed)
+# ── the outcome ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _denied(code: str, why: str) -> Verdict:
+    return Verdict("denied", f"{code}: {why}")
+
+
+def _verdict(
+    item: WorkItem,
+    workload: Workload,
+    evidence: Evidence,
+    governance: Governance,
+    exchanges: Sequence[Exchange],
+    answer: ModelAnswer | None,
+    held: _Held | None,
+) -> Verdict:
+    if answer is None or held is None:
+        codes = [problem.partition(": ") for problem in exchanges[-1].problems]
+        return Verdict("review", f"{codes[0][0]}: {'; '.join(rest for *_, rest in codes)}")
+    if answer.decision in ABSTENTIONS:
+        return Verdict("review", answer.decision, answer.decision)
+    found = Verdict(
+        "decided",
+        None,
+        answer.decision,
+        tuple(ResponseSegment(text=s.text, cited_chunk_ids=s.cited_chunk_ids) for s in answer.segments),
+        held.citations,
+        tuple(ExtractedField(name=f.name, value=f.value, citation=f.citation) for f in answer.fields),
+        tuple(Anomaly(kind=a.kind, explanation=a.explanation, citations=a.citations) for a in answer.anomalies),
+        held.chunk_ids,
+    )
+    computed = _confidence(item, workload, evidence, governance, exchanges, answer, found)
+    outcome, reason = _outcome(workload, found, computed)
+    return replace(found, outcome=outcome, reason=reason, confidence=computed)
+
+
+def _outcome(workload: Workload, found: Verdict, computed: Confidence) -> tuple[Outcome, str | None]:
+    """Held back where it says what nothing supports; to a person where there is something to look at; else decided."""
+    if workload.quarantine is not None and computed.grounding is not None and computed.grounding < workload.quarantine:
+        return "quarantined", f"ungrounded: {computed.grounding:.2f} of what a segment says stands in what it cites"
+    if found.anomalies:
+        return "review", f"anomalies_found: {', '.join(sorted({anomaly.kind for anomaly in found.anomalies}))}"
+    if computed.value < workload.auto_decide:
+        return "review", f"low_confidence: {computed.value:.3f} is below {workload.auto_decide}"
+    return "decided", None
+
+
+def _confidence(
+    item: WorkItem,
+    workload: Workload,
+    evidence: Evidence,
+    governance: Governance,
+    exchanges: Sequence[Exchange],
+    answer: ModelAnswer,
+    found: Verdict,
+) -> Confidence:
+    by_id = {r.hit.chunk_id: r for r in evidence.hits}
+    cited = [by_id[chunk_id] for chunk_id in found.cited_chunk_ids]
+    searched = [r.hit.embedding_score for r in cited if r.hit.doc_id != item.document_id]
+    parsed = evidence.parsed
+    suspicion = max((found.score for found in governance.injections), default=0.0)
+    return Confidence(
+        retrieval=measures.retrieval_of(searched) if item.document_id is None else None,
+        citations_valid=measures.citations_valid_of(found.citations),
+        field_agreement=measures.field_agreement_of(parsed.fields, found.fields) if parsed else None,
+        rule_agreement=measures.rule_agreement_of(parsed.findings, found.anomalies) if parsed else None,
+        stability=measures.stability_of(len(exchanges) - 1),
+        ocr_certainty=parsed.ocr_certainty if parsed else None,
+        injection_free=1.0 - suspicion,
+        grounding=None
+        if workload.quarantine is None
+        else grounding_of(found.segments, {chunk_id: r.text for chunk_id, r in by_id.items()}, item.question),
+        model_reported=answer.confidence,
+    )
+
+
+def _made(
+    item: WorkItem,
+    at: Circumstances,
+    governance: Governance,
+    evidence: Evidence,
+    exchanges: tuple[Exchange, ...],
+    prompt: Prompt,
+    verdict: Verdict,
+) -> Decision:
+    key = idempotency_key(item, at.release, at.index_version)
+    if verdict.outcome == "denied" and governance.policy.outage is not None:
+        key = content_id(
+            "idem", key, at.salt.hex()
+        )  # who asks again when the policy answers again gets another decision
+    model = exchanges[-1].completion.model if exchanges else at.call.model_chain[0]
+    envelope = ResponseEnvelope(
+        response_id=response_id_of(key, at.now, at.salt),
+        workload=item.workload,
+        model=model,
+        prompt_hash=prompt.prompt_hash,
+        retrieved_chunks=tuple(_retrieved_chunk(r) for r in evidence.hits),
+        response_segments=verdict.segments,
+        decision=verdict.decision,
+        confidence=verdict.confidence.value,
+        citations=verdict.citations,
+        fields=verdict.fields,
+        anomalies=verdict.anomalies,
+    )
+    return Decision(
+        item=item,
+        at=at,
+        idempotency_key=key,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        envelope=envelope,
+        confidence=verdict.confidence,
+        prompt=prompt,
+        exchanges=exchanges,
+        governance=governance,
+        evidence=evidence,
+        cited_chunk_ids=verdict.cited_chunk_ids,
+    )
 
 
 def _retrieved_chunk(retrieved: Retrieved) -> RetrievedChunk:

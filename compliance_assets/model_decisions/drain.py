@@ -1,146 +1,335 @@
-"""Drains the work table of a year: retrieve, decide, record. Called by the asset and by the command line alike."""
+"""Drains the work table of a year: claim, decide, record, one item a transaction. Called by the asset and by the command line."""
 
+import contextlib
 import secrets
+import threading
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
+import psycopg
 
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.canonical import digest_of
-from compliance_assets.contracts.errors import ComplianceError
+from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable
+from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.contracts.policy import PolicyDecision, PolicyInput
 from compliance_assets.contracts.release import Release
+from compliance_assets.governance.egress import EgressProfile
+from compliance_assets.governance.policy import CallParameters
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.decide import CODE_VERSION, SourceDocument, decide, idempotency_key
+from compliance_assets.model_decisions.decide import (
+    Circumstances,
+    Egress,
+    Evidence,
+    code_version,
+    decide,
+    idempotency_key,
+)
+from compliance_assets.model_decisions.router_map import RouterMap, approval_of, require_approved
+from compliance_assets.model_decisions.router_store import approvals, approve_shipped
 from compliance_assets.model_decisions.work import WorkItem
-from compliance_assets.model_decisions.workloads import workload_named
+from compliance_assets.model_decisions.workloads import Workload, workload_named
 from compliance_assets.year_index.exact import encoded, half
 from compliance_assets.year_index.parameters import HnswParameters
-from compliance_assets.year_index.retrieved import Retrieved
-from compliance_assets.year_index.search import search
+from compliance_assets.year_index.retrieved import Retrieved, ranked
+from compliance_assets.year_index.search import read_document, search
 from compliance_assets.year_index.store import live_index
-from resources.batches import drain
-from resources.clock import Clock
+from resources.batches import POLL_SECONDS
+from resources.clock import Clock, rfc3339
 from resources.embedder import Embedder
 from resources.keyring import Keyring
+from resources.policy import PolicyEngine
 from resources.postgres import Connection, Postgres
 from resources.progress import Progress
-from resources.providers import Provider
+from resources.providers import Completion, ModelRequest, Models
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Everything that deciding needs."""
+    """Everything that deciding needs. `deciders`: how many items are decided at once; with one, in the order they were asked.
+    `told`: the events that anybody is told of.
+    """
 
     postgres: Postgres
     embedder: Embedder
-    provider: Provider
+    models: Models
+    policy: PolicyEngine
+    router_map: RouterMap
+    egress_profile: EgressProfile
     keyring: Keyring
     clock: Clock
     progress: Progress
+    deciders: int = 1
+    told: frozenset[str] = frozenset()
+
+
+#: So many items in a row that no model answered are an outage: the next would find the same.
+OUTAGE_AFTER = 3
 
 
 @dataclass(slots=True)
 class DrainReport:
-    """What a drain did. `postponed`: work_id -> why the item is still queued."""
+    """What a drain did. `postponed`: work_id -> why the item is still queued. `failed`: those left to a person for good.
+    `outage`: why the drain ended early.
+    """
 
     decided: int = 0
     already_decided: int = 0
     postponed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    outage: str | None = None
 
 
-def release_of(workload_name: str, embedder: Embedder, model: str) -> Release:
+class IndexMoved(Exception):
+    """An index was swapped in, or a document erased, between the look at it and the search."""
+
+
+def release_of(desk: Desk, workload: Workload) -> Release:
     """The manifest of what decisions under a workload are made with, here and now."""
-    workload = workload_named(workload_name)
     return Release(
         prompt_version=f"{workload.template}@{workload.template_version}:{digest_of(workload.template_text)}",
-        threshold_version=None,
-        router_map=digest_of({workload.name: {"model": model, "top_k": workload.top_k}}),
-        policy_bundle=None,
-        chunker=chunker_for(embedder).version,
-        embedder_digest=embedder.digest,
+        threshold_version=workload.digest,
+        router_map=desk.router_map.digest,
+        policy_bundle=desk.policy.bundle_hash,
+        chunker=chunker_for(desk.embedder).version,
+        embedder_digest=desk.embedder.digest,
         index_parameters=digest_of(HnswParameters().as_json()),
         golden_set=None,
-        code_version=f"{version('compliance-assets')}/{CODE_VERSION}",
+        code_version=code_version(),
     )
 
 
 def drain_year(desk: Desk, year: int) -> DrainReport:
     """Decide every queued item of a year, each in a transaction of its own with its ledger entry.
 
-    One at a time: the ledger's head is locked from an entry to its commit, and must not be held over a model's answer.
-    An item that cannot be decided now (a provider that is down, say) stays queued with the reason; the others go on.
+    The ledger's head is locked from an entry to its commit, never over a model's answer. What no model answers stays queued
+    with the reason; after `OUTAGE_AFTER` of those in a row so does the rest, and the drain ends. An item that goes unanswered
+    while later ones are answered, or that fails by itself, is counted: after `store.MOST_ATTEMPTS` times a person gets it.
+
+    The map that came with the product is approved by it when it first serves, on the record. Raises InvalidInput where nobody
+    approved another one.
     """
-    report = DrainReport()
-    drain(
-        desk.postgres,
-        claim=lambda conn: store.claim(conn, year, 1, list(report.postponed)),
-        count_pending=lambda conn: store.count_pending(conn, year, list(report.postponed)),
-        work=lambda conn, batch: _decide_or_postpone(desk, conn, batch[0], report),
-    )
-    return report
+    with desk.postgres.connect() as conn:
+        if approval_of(desk.router_map, approvals(conn)) is None:
+            approve_shipped(conn, desk.keyring, desk.router_map, desk.clock)
+        require_approved(desk.router_map, approvals(conn))
+    drain = _Drain(desk, year)
+    with ThreadPoolExecutor(desk.deciders, thread_name_prefix="decider") as pool:
+        for future in [pool.submit(drain.run) for _ in range(desk.deciders)]:
+            future.result()
+    drain.end()
+    return drain.report
 
 
 def needs_deciding(conn: Connection, desk: Desk, item: WorkItem) -> bool:
     """Whether no decision was made yet on this input with this release over the index as it is now."""
-    key = idempotency_key(
-        item, release_of(item.workload, desk.embedder, desk.provider.model), _index_version(conn, item)
-    )
+    key = idempotency_key(item, release_of(desk, workload_named(item.workload)), _index_version(conn, item))
     return store.response_of_key(conn, item.year, key) is None
 
 
-def _decide_or_postpone(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -> None:
-    try:
-        with conn.transaction():  # undone alone, so that the reason can still be stored
-            _decide(desk, conn, item, report)
-    except ComplianceError as problem:
-        report.postponed[item.work_id] = str(problem)
-        store.postpone(conn, item, str(problem))
-    desk.progress.advance(f"{item.year}: questions decided", report.decided + report.already_decided)
+class _Drain:
+    """One drain of a year, shared by its deciders."""
+
+    def __init__(self, desk: Desk, year: int) -> None:
+        self.report = DrainReport()
+        self._desk, self._year = desk, year
+        self._lock = threading.Lock()
+        self._unanswered: list[WorkItem] = []  # in a row, the latest last
+        self._passed_over: list[WorkItem] = []  # unanswered before others were answered
+
+    def run(self) -> None:
+        """One decider: an item after the other, on one session."""
+        with self._desk.postgres.connect() as conn:
+            while self.report.outage is None:
+                claimed = store.claim(conn, self._year, 1, self._set_aside())
+                if claimed:
+                    self._decide(conn, claimed[0])
+                elif not store.count_pending(conn, self._year, self._set_aside()):
+                    return
+                conn.commit()
+                if not claimed:
+                    time.sleep(POLL_SECONDS)  # held by others: the next room needs all of them
+
+    def end(self) -> None:
+        """Count those that were passed over; where the last ones went unanswered, that is an outage too."""
+        with self._desk.postgres.connect() as conn:
+            for item in self._passed_over:
+                self._count(conn, item, self.report.postponed[item.work_id])
+            if self._unanswered and self.report.outage is None:
+                self._outage(conn, self._unanswered[-1], self.report.postponed[self._unanswered[-1].work_id])
+
+    def _set_aside(self) -> list[str]:
+        with self._lock:
+            return [*self.report.postponed, *self.report.failed]
+
+    def _decide(self, conn: Connection, item: WorkItem) -> None:
+        report = self.report
+        try:
+            with conn.transaction():  # undone alone, so that the reason can still be stored
+                fresh = _decide(self._desk, conn, item)
+        except DependencyUnavailable as problem:
+            self._unanswered_item(conn, item, str(problem))
+        except psycopg.OperationalError as problem:
+            if conn.closed:
+                raise
+            self._unanswered_item(conn, item, f"the database refuses: {type(problem).__name__}")
+        except ComplianceError as problem:
+            self._count(conn, item, str(problem))
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one item, the others go on
+            self._count(conn, item, _place_of(problem))
+        else:
+            with self._lock:
+                report.decided += fresh
+                report.already_decided += not fresh
+                self._passed_over += self._unanswered
+                self._unanswered = []
+        self._desk.progress.advance(f"{item.year}: decided", report.decided + report.already_decided)
+
+    def _unanswered_item(self, conn: Connection, item: WorkItem, why: str) -> None:
+        store.postpone(conn, item, why)
+        with self._lock:
+            self.report.postponed[item.work_id] = why
+            self._unanswered.append(item)
+            outage = len(self._unanswered) >= OUTAGE_AFTER and self.report.outage is None
+        if outage:
+            self._outage(conn, item, why)
+
+    def _outage(self, conn: Connection, item: WorkItem, why: str) -> None:
+        """The rest of the year waits as well, and the ledger says so."""
+        self.report.outage = why
+        store.postpone_all(conn, item.year, why)
+        with contextlib.suppress(DependencyUnavailable):  # without the master key there is no ledger to say it in
+            store.record_outage(conn, self._desk.keyring, item, rfc3339(self._desk.clock()), why)
+
+    def _count(self, conn: Connection, item: WorkItem, why: str) -> None:
+        state = store.fail(conn, item, why)
+        with self._lock:
+            self.report.postponed.pop(item.work_id, None)
+            (self.report.failed if state == "dead" else self.report.postponed)[item.work_id] = why
 
 
-def _decide(desk: Desk, conn: Connection, item: WorkItem, report: DrainReport) -> None:
+def _place_of(problem: Exception) -> str:
+    """What went wrong where in our own code. The message is left out: it may quote a document."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    last = frames[-1] if frames else None
+    return f"{type(problem).__name__} in {Path(last.filename).stem}:{last.lineno}" if last else type(problem).__name__
+
+
+def _decide(desk: Desk, conn: Connection, item: WorkItem) -> bool:
+    """Whether a decision was made now; else there was one already."""
     started = time.monotonic()
-    release = release_of(item.workload, desk.embedder, desk.provider.model)
-    known = store.response_of_key(conn, item.year, idempotency_key(item, release, _index_version(conn, item)))
-    if known:
-        store.finish(conn, item, *known)
-        report.already_decided += 1
-        return
-    vector = half(desk.embedder.encode([item.question])[0])
-    retrieved, documents, index_version = _retrieve(desk, conn, item, vector)
-    decision = decide(
-        item,
-        retrieved,
-        desk.provider,
-        source=partial(store.source_text, conn),
+    workload = workload_named(item.workload)
+    release = release_of(desk, workload)
+    while True:
+        index_version = _index_version(conn, item)
+        known = store.response_of_key(conn, item.year, idempotency_key(item, release, index_version))
+        if known:
+            store.finish(conn, item, *known)
+            return False
+        try:
+            decision = decide(
+                item, _circumstances(desk, workload, release, index_version), Live(desk, conn, index_version)
+            )
+        except IndexMoved:
+            continue
+        store.record(conn, desk.keyring, decision, time.monotonic() - started, desk.told)
+        return True
+
+
+def _circumstances(desk: Desk, workload: Workload, release: Release, index_version: str) -> Circumstances:
+    route = desk.router_map.route(workload.name)
+    key_id, organization_id = desk.keyring.active_key_id, desk.postgres.organization_id
+    return Circumstances(
+        organization_id=organization_id,
+        workload=workload,
+        egress_profile=desk.egress_profile,
         release=release,
         index_version=index_version,
+        call=CallParameters(route.models, route.max_tokens, route.temperature, ()),
+        regions={**desk.models.regions, **desk.models.regions_of(route.models)},
+        pseudonym_key_id=key_id,
+        pseudonym_key=desk.keyring.pseudonym_key(organization_id, key_id),
         now=desk.clock(),
         salt=secrets.token_bytes(16),
-        query_vector=encoded(vector),
     )
-    store.record(conn, desk.keyring, decision, documents, time.monotonic() - started)
-    report.decided += 1
 
 
-def _retrieve(
-    desk: Desk, conn: Connection, item: WorkItem, vector: np.ndarray
-) -> tuple[list[Retrieved], list[SourceDocument], str]:
-    """The hits, their documents and the index versions that they came from.
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The world as it is now, for one decision: the policy engine, the indexes, the models, the documents."""
 
-    Once more if an index was swapped in meanwhile, or a document erased; from then on none of them is until the decision is
-    recorded: an erasure waits, and takes the decision along.
-    """
-    while True:
-        before = _index_version(conn, item)
-        retrieved = search(conn, desk.embedder, vector, item.scope, workload_named(item.workload).top_k)
-        doc_ids = {r.hit.doc_id for r in retrieved}
-        documents = store.documents_of(conn, doc_ids, hold=True)
-        if _index_version(conn, item) == before and len(documents) == len(doc_ids):
-            return retrieved, documents, before
+    desk: Desk
+    conn: Connection
+    index_version: str
+    seen: dict[str, store.PagedDocument] = field(default_factory=dict)
+
+    def policy(self, asked: PolicyInput) -> PolicyDecision:
+        """The engine's answer; where it has none, an outage."""
+        return self.desk.policy.evaluate(asked)
+
+    def retrieve(
+        self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
+    ) -> Evidence:
+        """The hits and their documents, held until the commit: an erasure waits, and takes the decision along."""
+        workload = workload_named(item.workload)
+        vector = self._vector(question)
+        hits = self._hits(item, workload, scope, vector)
+        if sources is not None:
+            come_from = store.sources_of(self.conn, [r.hit.doc_id for r in hits])
+            hits = ranked([r for r in hits if come_from.get(r.hit.doc_id) in sources], item.document_id)
+        doc_ids = {r.hit.doc_id for r in hits}
+        documents = store.documents_of(self.conn, doc_ids, hold=True)
+        if _index_version(self.conn, item) != self.index_version or len(documents) != len(doc_ids):
+            raise IndexMoved
+        parsed = store.parsed_of(self.conn, item.document_id) if item.document_id else None
+        return Evidence(tuple(hits), tuple(documents), self.index_version, encoded(vector), parsed)
+
+    def ask(self, request: ModelRequest, egress: Egress) -> Completion:
+        """The first of the models that answers."""
+        return self.desk.models.ask(
+            request, egress.models, allowed_regions=egress.regions, provider_constraints=egress.providers
+        )
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        """Characters of a document."""
+        return self._paged(doc_id).text_at(self.conn, start, end)
+
+    def page_of(self, doc_id: str, start: int, end: int) -> int | None:
+        """The page that characters of a document stand on."""
+        return self._paged(doc_id).page_of(start, end)
+
+    def _paged(self, doc_id: str) -> store.PagedDocument:
+        """A document is looked at once a decision, however often it is cited."""
+        if doc_id not in self.seen:
+            self.seen[doc_id] = store.paged_document(self.conn, doc_id)
+        return self.seen[doc_id]
+
+    def _hits(self, item: WorkItem, workload: Workload, scope: RetrievalScope, vector: np.ndarray) -> list[Retrieved]:
+        """The document that the work is about, whole, and what is nearest to the question within the workload's context."""
+        if item.document_id is None:
+            return search(self.conn, self.desk.embedder, vector, scope, workload.top_k)
+        own = read_document(self.conn, self.desk.embedder, vector, scope, item.document_id)
+        if not own:
+            return []
+        context = [
+            found
+            for category in workload.context_categories
+            for found in search(
+                self.conn,
+                self.desk.embedder,
+                vector,
+                scope.model_copy(update={"filer_category": category}),
+                workload.top_k,
+            )
+        ]
+        return ranked([*own, *context], item.document_id)
+
+    def _vector(self, question: str) -> np.ndarray:
+        return half(self.desk.embedder.encode([question])[0])
 
 
 def _index_version(conn: Connection, item: WorkItem) -> str:

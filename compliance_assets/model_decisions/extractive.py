@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MARK
+from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MARK, SENT_BACK_MARK
 from resources.providers import Completion
 
 MAX_SEGMENTS = 3
@@ -149,7 +149,8 @@ class ExtractiveModel:
 
 
 def _read_prompt(prompt: str) -> tuple[str, list[dict[str, str]]]:
-    rest = prompt.split(QUESTION_MARK, 1)[1]
+    asked, _, _ = prompt.partition(SENT_BACK_MARK)  # asked again it can only say the same
+    rest = asked.split(QUESTION_MARK, 1)[1]
     question, passages = rest.split(PASSAGES_MARK, 1)
     return json.loads(question), [json.loads(line) for line in passages.split("\n") if line.strip()]
 

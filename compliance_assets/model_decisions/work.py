@@ -1,16 +1,23 @@
-"""A piece of work: one question (later: one filing) under one workload. Pure."""
+"""A piece of work: one question, or one filing, under one workload. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from compliance_assets.contracts.canonical import content_id, digest_of
 from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.contracts.policy import Classification
 from compliance_assets.contracts.text import storable
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """`item_id` is the caller's own name for the question, kept so that two rows with one text stay two decisions."""
+    """`item_id` is the caller's own name for the question, kept so that two rows with one text stay two decisions.
+
+    `document_id` is the document that the work is about, `user` who asked, `classification` how protected the request is:
+    what is not said is not part of the input's digest.
+    """
 
     workload: str
     year: int
@@ -18,9 +25,13 @@ class WorkItem:
     filer_category: str | None = None
     opt_in_years: tuple[int, ...] = ()
     item_id: str | None = None
+    document_id: str | None = None
+    user: str | None = None
+    classification: Classification | None = None
 
     def as_json(self) -> dict[str, object]:
         """The canonical input: what `input_sha256` is taken of."""
+        said = {"document_id": self.document_id, "user": self.user, "classification": self.classification}
         return {
             "workload": self.workload,
             "year": self.year,
@@ -28,6 +39,7 @@ class WorkItem:
             "filer_category": self.filer_category,
             "opt_in_years": list(self.opt_in_years),
             "item_id": self.item_id,
+            **{name: value for name, value in said.items() if value is not None},
         }
 
     @property
@@ -44,6 +56,11 @@ class WorkItem:
     def scope(self) -> RetrievalScope:
         """Where its retrieval may look: from the request, never from the question's text."""
         return RetrievalScope(year=self.year, filer_category=self.filer_category, opt_in_years=self.opt_in_years)
+
+
+def work_item(stored: Mapping[str, Any]) -> WorkItem:
+    """The work item that `as_json` wrote."""
+    return WorkItem(**{**stored, "opt_in_years": tuple(stored["opt_in_years"])})
 
 
 def work_item_from_row(row: object, workload: str, number: int) -> WorkItem:

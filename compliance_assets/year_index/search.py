@@ -7,7 +7,7 @@ import numpy as np
 from compliance_assets.contracts.errors import IntegrityError, InvalidInput
 from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
 from compliance_assets.year_index import store
-from compliance_assets.year_index.exact import half
+from compliance_assets.year_index.exact import half, similarity
 from compliance_assets.year_index.retrieved import Retrieved
 from compliance_assets.year_index.store import LiveIndex, Neighbour
 from resources.embedder import Embedder
@@ -38,6 +38,26 @@ def search(
     best = sorted(neighbours, key=lambda n: (-n.similarity, n.chunk_id))[:top_k]
     described = store.describe_chunks(conn, [(n.year, n.chunk_id) for n in best])
     return [_retrieved(rank, n, described, scope, embedder) for rank, n in enumerate(best, start=1)]
+
+
+def read_document(
+    conn: Connection, embedder: Embedder, vector: np.ndarray, scope: RetrievalScope, doc_id: str
+) -> list[Retrieved]:
+    """Every chunk of a document as it reads, with its similarity to a query vector. Empty where its year has no index.
+
+    Raises InvalidInput when the index of the scope's year was built with another embedder.
+    """
+    index = store.live_index(conn, scope.year)
+    if index is None:
+        return []
+    _refuse_other_embedder(index, embedder)
+    vectors = store.document_vectors(conn, scope.year, index.chunker_version, embedder.digest, doc_id)
+    described = store.describe_chunks(conn, [(scope.year, chunk_id) for chunk_id, _ in vectors])
+    neighbours = [
+        Neighbour(scope.year, chunk_id, doc_id, index.index_version, similarity(half(vector), found))
+        for chunk_id, found in vectors
+    ]
+    return [_retrieved(rank, n, described, scope, embedder) for rank, n in enumerate(neighbours, start=1)]
 
 
 def refuse_out_of_scope(neighbours: Sequence[Neighbour], scope: RetrievalScope) -> None:

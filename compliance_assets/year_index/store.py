@@ -269,6 +269,19 @@ def stored_vectors(conn: Connection, model_digest: str, text_digests: Sequence[s
     return {digest: half(vector.to_numpy()) for digest, vector in rows}
 
 
+def document_vectors(
+    conn: Connection, year: int, chunker_version: str, model_digest: str, doc_id: str
+) -> list[tuple[str, np.ndarray]]:
+    """(chunk_id, vector) of every chunk of a document, in the document's order."""
+    rows = conn.execute(
+        "SELECT c.chunk_id, e.embedding FROM compliance.chunks c JOIN compliance.embeddings e"
+        " ON e.model_digest = %s AND e.text_sha256 = c.text_sha256"
+        " WHERE c.year = %s AND c.chunker_version = %s AND c.doc_id = %s ORDER BY c.ordinal",
+        [model_digest, year, chunker_version, doc_id],
+    ).fetchall()
+    return [(chunk_id, half(vector.to_numpy())) for chunk_id, vector in rows]
+
+
 def describe_chunks(conn: Connection, chunks: Sequence[tuple[int, str]]) -> dict[str, tuple[str, int, int, int, str]]:
     """chunk_id -> (document title, page, char_start, char_end, text) for (year, chunk_id) pairs."""
     rows = conn.execute(

@@ -15,7 +15,7 @@ import click
 
 from compliance_assets.raw_pulls.labels import MANIFEST_NAME
 from evals.golden.golden_set import Row, lines_of, read_rows, render_row, row_of
-from evals.golden.plans import DEMO_YEARS, SetName, plans_of
+from evals.golden.plans import DEMO_YEARS, SetName, load_plans, plans_of
 from evals.golden.rules import CATEGORY, path_of, rule_questions, rules_of
 
 _FOLDER = Path(__file__).parent
@@ -65,6 +65,16 @@ def write_demo(folder: Path) -> Path:
     questions = folder / "questions.jsonl"
     _write_lines(questions, rule_questions(DEMO_YEARS))
     return questions
+
+
+def write_load(folder: Path, filings: int) -> None:
+    """Filings in quantity and the rules of all their years, for benchmarks."""
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+        rows = list(pool.map(row_of, load_plans(filings), chunksize=50))
+    years = sorted({row["year"] for row in rows})
+    write_set(folder, rows, [_label_of_rules(year) for year in years])
+    for year in years:
+        _write(folder / "documents" / path_of(year), rules_of(year).encode())
 
 
 def _label(row: Row) -> dict[str, str]:

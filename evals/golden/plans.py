@@ -6,6 +6,7 @@
 | calibration | 200 | to choose thresholds on, drawn like the golden set from other seeds |
 | hard | 150 | unknown layouts, poor scans, e-mails that leave something out |
 | demo | 40 | three years of mixed formats, for a first look |
+| load | any | text formats in quantity, drawn like the golden set from other seeds, for benchmarks |
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,9 @@ SetName = Literal["golden", "calibration", "hard", "demo"]
 
 DEMO_YEARS = (2022, 2023, 2024)
 
-_FIRST_SEED: dict[SetName, int] = {
+_FIRST_SEED: dict[str, int] = {
     "golden": 1_000_000, "calibration": 2_000_000, "hard": 3_000_000, "demo": 4_000_000,
+    "load": 9_000_000,
 }  # fmt: skip
 _SIZES: dict[SetName, int] = {"golden": 100, "calibration": 40}  # filings of each format
 _HARD_SIZES: dict[DocumentFormat, int] = {"pdf": 30, "scan": 45, "xml": 12, "fixed_width": 13, "email": 50}
@@ -61,6 +63,12 @@ def plans_of(name: SetName) -> list[Plan]:
     return plans
 
 
+def load_plans(filings: int) -> list[Plan]:
+    """So many filings in the formats that have text, in turn."""
+    kinds: tuple[DocumentFormat, ...] = ("pdf", "xml", "fixed_width", "email")
+    return [_plan("load", kinds[number % len(kinds)], number // len(kinds), number) for number in range(filings)]
+
+
 def years_of(kind: DocumentFormat) -> tuple[int, ...]:
     """The calendar years that can be written in a format."""
     if kind == "fixed_width":
@@ -70,7 +78,7 @@ def years_of(kind: DocumentFormat) -> tuple[int, ...]:
     return known_years()
 
 
-def _plan(name: SetName, kind: DocumentFormat, k: int, number: int) -> Plan:
+def _plan(name: str, kind: DocumentFormat, k: int, number: int) -> Plan:
     """The k-th filing of a format. Years, categories and return types turn at different speeds, so that all of them meet."""
     years = [year for year in years_of(kind) if name != "demo" or year in DEMO_YEARS]
     variant = _variant(name, kind, k)
@@ -99,7 +107,7 @@ def _anomaly(kind: DocumentFormat, k: int) -> Anomaly | None:
     return kinds[(turn + 2 * FORMATS.index(kind)) % len(kinds)] if rest == _EVERY_NTH_IS_ANOMALOUS - 1 else None
 
 
-def _layout(name: SetName, kind: DocumentFormat, k: int, year: int, category: Category) -> str:
+def _layout(name: str, kind: DocumentFormat, k: int, year: int, category: Category) -> str:
     if kind == "email":
         return ""
     if kind in ("xml", "fixed_width"):
@@ -111,7 +119,7 @@ def _layout(name: SetName, kind: DocumentFormat, k: int, year: int, category: Ca
     return layout_of(year).name
 
 
-def _variant(name: SetName, kind: DocumentFormat, k: int) -> str:
+def _variant(name: str, kind: DocumentFormat, k: int) -> str:
     if kind == "scan":
         scans = _HARD_SCANS if name == "hard" else _SCANS
         return scans[k % len(scans)]

@@ -11,7 +11,7 @@ from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.work import WorkItem
 from resources.postgres import Connection
-from tests.small_corpus import SmallCorpus
+from tests.small_corpus import SmallCorpus, put_router_map_in_service
 
 QUESTIONS = (
     "Where are the assets of Northwind held?",
@@ -26,6 +26,7 @@ def filled(deployment: Deployment) -> Deployment:
     corpus = SmallCorpus(deployment)
     corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
     corpus.build(2021)
+    put_router_map_in_service(deployment)
     with deployment.postgres.connect() as conn:
         items = [WorkItem("ddq.draft_response", 2021, question) for question in QUESTIONS]
         decision_store.enqueue(conn, items)

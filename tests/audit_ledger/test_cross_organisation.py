@@ -32,7 +32,10 @@ from compliance_assets.evidence.verification import verify_all
 from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.review.case_store import open_case
+from compliance_assets.review.cases import reject
 from compliance_assets.review.incidents import open_incident
+from compliance_assets.review.notifications import enqueue_notification
 from compliance_assets.review.oversight import oversee
 from evals.ledger_load import person_of
 from resources.clock import system_clock
@@ -89,6 +92,10 @@ def tenant(deployment: Deployment, bank: str, person: str) -> Tenant:
         ]
         ledger.append_all(conn, keyring, notes)
         replica_store.note(conn, Noted(f"segment of {bank}", "0" * 64, 1, datetime.now(UTC), datetime.now(UTC)))
+        opened = datetime.now(UTC)
+        open_case(conn, row[0], 2021, "ddq.draft_response", "review", "asked_for", False, opened)
+        enqueue_notification(conn, "quarantine_opened", row[0], {"year": 2021}, opened)
+    reject(postgres, keyring, system_clock, row[0], f"reviewer of {bank}", "Not what was asked.")
     hold_id = place_hold(deployment.archive, person, f"ORDER-{bank}", f"officer of {bank}")
     incident_id = open_incident(
         postgres, keyring, system_clock, "test", "low", f"something at {bank}", {"bank": bank}, f"officer of {bank}",

@@ -70,7 +70,7 @@ def test_the_ledger_of_the_real_jobs_is_verified(deployment: Deployment, source:
     assert report["verified"] is True
     assert report["checks_passed"] is True
     assert (result.verified, result.findings, result.unmatched_decisions) == (True, (), ())
-    assert result.entries == 5, "two decisions, two indexes put in place, the key that signs"
+    assert result.entries == 6, "two decisions, two indexes put in place, the key that signs, the router map"
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -65,7 +65,10 @@ def test_demo_takes_in_every_file_and_ends_with_a_ledger_entry_a_question(demo: 
     assert (demo["documents_read"], demo["files"], sum(demo["documents"].values())) == (43, 43, 44)  # one is attached
     assert demo["years"] == [2022, 2023, 2024]
     assert (demo["questions"], demo["decided_now"]) == (33, 33)
-    assert demo["ledger"]["entries"] == 33 + 3 + 1, "the decisions, the indexes put in place, the key that signs"
+    decisions = 33 + len(demo["triage"])
+    assert demo["ledger"]["entries"] == decisions + 3 + 2, (
+        "the indexes put in place, the key that signs, the router map"
+    )
     assert demo["ledger"]["checkpoints"] == 3, "one at the end of each year's run"
     assert demo["verified"] is True
 
@@ -118,6 +121,44 @@ def test_retrieve_records_the_year_it_was_opted_into(filled: Cli) -> None:
 
     assert all(hit["method"]["opt_in_years"] == [2024] for hit in hits)
     assert {year_of(hit["doc_title"], filled) for hit in hits} == {2023, 2024}
+
+
+def test_demo_triages_every_filing_that_was_read_and_a_second_triage_does_nothing(
+    filled: Cli, demo: dict[str, Any]
+) -> None:
+    paths = {row["path"] for row in demo["triage"]}
+    read = {path for path in paths if path.startswith("filings/")}
+
+    assert paths == read
+    assert len(read) >= 30
+    assert {row["outcome"] for row in demo["triage"]} == {"decided", "review"}
+    assert sum(row["outcome"] == "decided" for row in demo["triage"]) > len(read) / 2
+    assert filled.json("triage")["decided_now"] == 0
+
+
+def test_what_waits_for_a_person_is_listed_shown_and_signed_by_name(filled: Cli) -> None:
+    waiting = [case for case in filled.json("review", "list") if case["workload"] == "irpf.triage"]
+    first = waiting[0]["response_id"]
+    shown = filled.json("review", "show", first)
+
+    assert first in json.dumps(shown)
+    assert filled("review", "approve", first, "--by", "Rita Revisora").returncode == 0
+    assert first not in {case["response_id"] for case in filled.json("review", "list")}
+    assert filled("verify").returncode == 0
+
+
+def test_the_shipped_router_map_is_approved_by_the_product_and_named_so(filled: Cli) -> None:
+    shown = filled.json("router", "show")
+
+    assert shown["approver"] == "shipped-default"
+    assert shown["routes"]["irpf.triage"]["primary"] == "local/irpf-v1"
+
+
+def test_decide_is_for_questions_and_says_where_documents_go(filled: Cli) -> None:
+    refused = filled("decide", "--workload", "irpf.triage", "--year", "2023", "--question", "Está certo?")
+
+    assert refused.returncode == 2
+    assert "compliance triage" in refused.stderr
 
 
 def test_decide_prints_an_envelope_whose_quotes_are_cited(filled: Cli) -> None:

@@ -105,6 +105,8 @@ def response_envelope() -> dict[str, Any]:
         "decision": "answered",
         "confidence": 0.5,
         "citations": [{"doc_id": "doc_1", "page": 1, "char_range": [0, 9], "quote": "Page one."}],
+        "fields": [{"name": "heading", "value": "one", "citation": 0}],
+        "anomalies": [{"kind": "too_short", "explanation": "A page of two words.", "citations": [0]}],
         "approver": None,
         "approved_at": None,
     }
@@ -160,6 +162,54 @@ def release() -> dict[str, Any]:
     }
 
 
+def notification() -> dict[str, Any]:
+    """A page for a reviewer."""
+    return {
+        "schema_version": "1",
+        "event": "quarantine_opened",
+        "event_id": "evt_" + "0" * 40,
+        "organization_id": "00000000-0000-4000-8000-000000000001",
+        "subject_id": "rsp_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "created_at": "2026-01-02T03:04:05.000006Z",
+        "data": {"workload": "ddq.draft_response", "year": 2021, "reason": "ungrounded"},
+    }
+
+
+def policy_input() -> dict[str, Any]:
+    """A question to a model inside the tenancy."""
+    return {
+        "schema_version": "1",
+        "organization_id": "00000000-0000-4000-8000-000000000001",
+        "user": "unnamed",
+        "workload": "ddq.draft_response",
+        "classification": "internal",
+        "model": "local/extractive-v1",
+        "provider_region": "tenancy",
+        "year": 2021,
+        "opt_in_years": [2020],
+        "filer_category": None,
+        "deployment_profile": "tenancy",
+    }
+
+
+def policy_decision() -> dict[str, Any]:
+    """It is allowed, with a cap on the answer."""
+    return {
+        "schema_version": "1",
+        "allow": True,
+        "reason": "allowed",
+        "policy_hash": f"sha256:{DIGEST}",
+        "engine": "regopy",
+        "mode": "enforce",
+        "transforms": [{"kind": "set_max_tokens", "value": 8192}],
+        "classification": "internal",
+        "connector_constraints": None,
+        "partition_constraints": [2020, 2021],
+        "provider_constraints": None,
+        "outage": None,
+    }
+
+
 EXAMPLES = {
     "envelope": envelope(),
     "chunk": chunk(),
@@ -168,4 +218,7 @@ EXAMPLES = {
     "ledger_entry": ledger_entry(),
     "ledger_record": ledger_record(),
     "release": release(),
+    "notification": notification(),
+    "policy_input": policy_input(),
+    "policy_decision": policy_decision(),
 }

@@ -18,12 +18,17 @@ FIELDS = {
     " chunker_version",
     "hit": "rank chunk_id doc_id doc_title page char_range embedding_score lexical_score score method",
     "response_envelope": "response_id workload model prompt_hash retrieved_chunks response_segments decision confidence"
-    " citations approver approved_at",
+    " citations fields anomalies approver approved_at",
     "ledger_entry": "schema_version seq organization_id year kind occurred_at actor subject_id key_id body body_sha256 sealed"
     " content_sha256 content_commitment prev_hash entry_hash",
     "ledger_record": "schema_version entry leaf_index leaf_hash content_state content salt",
     "release": "prompt_version threshold_version router_map policy_bundle chunker embedder_digest index_parameters"
     " golden_set code_version",
+    "notification": "schema_version event event_id organization_id subject_id created_at data",
+    "policy_input": "schema_version organization_id user workload classification model provider_region year opt_in_years"
+    " filer_category deployment_profile",
+    "policy_decision": "schema_version allow reason policy_hash engine mode transforms classification connector_constraints"
+    " partition_constraints provider_constraints outage",
 }
 NESTED_FIELDS = {
     ("envelope", "RawPage"): "page char_start char_end origin",
@@ -38,6 +43,9 @@ NESTED_FIELDS = {
     ("response_envelope", "RetrievedChunk"): "chunk_id doc_id doc_title page char_range embedding_score",
     ("response_envelope", "ResponseSegment"): "text cited_chunk_ids",
     ("response_envelope", "Citation"): "doc_id page char_range quote",
+    ("response_envelope", "ExtractedField"): "name value citation",
+    ("response_envelope", "Anomaly"): "kind explanation citations",
+    ("policy_decision", "Transform"): "kind value",
 }
 
 

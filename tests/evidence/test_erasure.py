@@ -41,6 +41,7 @@ from compliance_assets.model_decisions.decide import idempotency_key, response_i
 from compliance_assets.model_decisions.drain import drain_year, release_of
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.work import WorkItem
+from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
 from compliance_assets.raw_pulls.connector import source_id_of
 from compliance_assets.raw_pulls.labels import Label
@@ -51,6 +52,7 @@ from compliance_assets.year_index.parameters import corpus_digest_of
 from resources.location import canonical_uri
 from resources.providers import Completion
 from tests.contracts.test_data_subject import cpf_of
+from tests.model_decisions.builders import Only
 from tests.small_corpus import SmallCorpus
 
 
@@ -99,7 +101,7 @@ class Held:
         items = [WorkItem("ddq.draft_response", year, question) for question in questions]
         with self.deployment.postgres.connect() as conn:
             decision_store.enqueue(conn, items)
-        drain_year(replace(self.deployment.desk, provider=model or ExtractiveModel()), year)
+        drain_year(replace(self.deployment.desk, models=Only(model or ExtractiveModel())), year)
         with self.deployment.postgres.connect() as conn:
             rows = dict(conn.execute("SELECT work_id, response_id FROM compliance.work_items").fetchall())
         return [str(rows[item.work_id]) for item in items if item.work_id in rows]
@@ -340,7 +342,7 @@ class Guess:
         self.source = source_id_of(canonical_uri(str(self.folder)))
         self.version = "2021/a.txt"
         self.label = Label(2021, "IRPF", TITLES["a"], "filing", "manifest")
-        self.release = release_of("ddq.draft_response", deployment.embedder, deployment.provider.model)
+        self.release = release_of(deployment.desk, workload_named("ddq.draft_response"))
         self.indexes = [
             v for (v,) in self.held.rows("SELECT index_version FROM compliance.index_versions WHERE year = 2021")
         ]

@@ -19,15 +19,15 @@ from compliance_assets.deployment import Deployment
 from compliance_assets.evidence.erasure import erase
 from compliance_assets.evidence.replay import Replay, replay, replay_all, requery
 from compliance_assets.model_decisions import confidence as confidence_module
-from compliance_assets.model_decisions import decide as decide_module
 from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions import workloads
 from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.work import WorkItem
 from resources.postgres import organization_of
-from resources.providers import Completion, Provider
+from resources.providers import Completion
 from tests.audit_ledger.conftest import as_superuser_without_trigger
+from tests.model_decisions.builders import OneModel, Only
 from tests.small_corpus import SmallCorpus
 
 COMPLIANCE = Path(sys.executable).with_name("compliance")
@@ -64,11 +64,11 @@ class Answered:
         self.held = self.ask(HELD)
 
     def ask(
-        self, question: str, year: int = 2021, provider: Provider | None = None, opt_in: tuple[int, ...] = ()
+        self, question: str, year: int = 2021, provider: OneModel | None = None, opt_in: tuple[int, ...] = ()
     ) -> str:
         """Returns the response id."""
         item = WorkItem("ddq.draft_response", year, question, opt_in_years=opt_in)
-        desk = dataclasses.replace(self.deployment.desk, provider=provider or ExtractiveModel())
+        desk = dataclasses.replace(self.deployment.desk, models=Only(provider or ExtractiveModel()))
         with self.deployment.postgres.connect() as conn:
             decision_store.enqueue(conn, [item])
         assert drain_year(desk, year).postponed == {}
@@ -156,7 +156,7 @@ def test_decisions_of_every_kind_are_byte_equal_again(answered: Answered) -> Non
 
 def test_a_replay_asks_no_model_and_needs_no_index(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = Scripted([])
-    archive = dataclasses.replace(answered.deployment.archive, provider=nobody)
+    archive = dataclasses.replace(answered.deployment.archive, models=Only(nobody))
     with answered.deployment.postgres.connect() as conn:
         conn.execute("DELETE FROM year_index.entries")
     assert replay_all(archive).equal
@@ -272,10 +272,14 @@ def test_a_query_vector_sealed_again_otherwise_shows_in_the_scores(answered: Ans
     assert {"hits.0.embedding_score", "hit_set_sha256"} <= answered.differing()
 
 
-def test_another_prompt_template_shows(answered: Answered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_prompt_template_shows(
+    answered: Answered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     for path in workloads.PROMPTS.glob("*.txt"):
         (tmp_path / path.name).write_text(path.read_text() + " ")
     monkeypatch.setattr(workloads, "PROMPTS", tmp_path)
+    workloads._template.cache_clear()
+    request.addfinalizer(workloads._template.cache_clear)
     assert answered.differing() == {
         "prompt", "prompt_hash", "prompt_template.sha256", "response_envelope.prompt_hash", "response_envelope_sha256",
         "body.prompt_template.sha256",
@@ -283,8 +287,8 @@ def test_another_prompt_template_shows(answered: Answered, monkeypatch: pytest.M
 
 
 def test_another_code_path_shows(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = confidence_module.confidence_of
-    monkeypatch.setattr(decide_module, "confidence_of", lambda scores, *rest: real([s * 0.99 for s in scores], *rest))
+    real = confidence_module.retrieval_of
+    monkeypatch.setattr(confidence_module, "retrieval_of", lambda scores: real([s * 0.99 for s in scores]))
     assert answered.differing() == {
         "confidence.retrieval", "confidence.value", "response_envelope.confidence", "response_envelope_sha256",
         "body.confidence", "body.row_sha256",
@@ -332,7 +336,7 @@ def test_an_unknown_decision_is_refused(answered: Answered) -> None:
 def test_a_requery_says_how_often_and_claims_no_proof(answered: Answered) -> None:
     first = str(answered.content()["model_response"])
     other = ANSWERS["insufficient"]
-    archive = dataclasses.replace(answered.deployment.archive, provider=Scripted([first, first, first, other]))
+    archive = dataclasses.replace(answered.deployment.archive, models=Only(Scripted([first, first, first, other])))
     before = replay_all(answered.deployment.archive)
     with answered.deployment.postgres.connect() as conn:
         entries = ledger.head(conn).seq

@@ -1,6 +1,7 @@
 """A year with an index, and a way to ask of it."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -8,9 +9,10 @@ from compliance_assets.audit_ledger import store as ledger_store
 from compliance_assets.audit_ledger.verify import verify_ledger
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.drain import Desk
+from compliance_assets.model_decisions.drain import Desk, drain_year
+from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.work import WorkItem
-from resources.providers import Provider
+from tests.model_decisions.builders import OneModel, Only
 from tests.small_corpus import SmallCorpus
 
 
@@ -21,8 +23,8 @@ class Office:
         self.deployment = deployment
         self.corpus = SmallCorpus(deployment)
 
-    def desk(self, provider: Provider) -> Desk:
-        return dataclasses.replace(self.deployment.desk, provider=provider)
+    def desk(self, provider: OneModel) -> Desk:
+        return dataclasses.replace(self.deployment.desk, models=Only(provider))
 
     def ask(self, *questions: str, year: int = 2021, ids: bool = True) -> list[WorkItem]:
         items = [
@@ -38,6 +40,16 @@ class Office:
         with self.deployment.postgres.connect() as conn:
             rows = conn.execute("SELECT input::jsonb ->> 'question', state, reason FROM compliance.work_items")
             return {question: (state, reason) for question, state, reason in rows}
+
+    def bodies(self) -> list[dict[str, object]]:
+        """The clear bodies of the decisions' entries, in order."""
+        with self.deployment.postgres.connect() as conn:
+            return [json.loads(e.body) for e in ledger_store.entries(conn) if e.kind == "decision"]
+
+    def waits(self) -> list[dict[str, object]]:
+        """What the ledger says of work that had to wait, in order."""
+        with self.deployment.postgres.connect() as conn:
+            return [json.loads(e.body) for e in ledger_store.entries_of_kind(conn, "work_postponed")]
 
     def recorded(self) -> list[str]:
         """The questions decided, in the order of the ledger; every decision is held against its entry and edges."""
@@ -60,4 +72,5 @@ def office(deployment: Deployment) -> Office:
     made.corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
     made.corpus.add(2021, "Leverage of the fund stays below two hundred percent of its net assets.")
     made.corpus.build(2021)
+    drain_year(made.desk(ExtractiveModel()), 2021)  # the shipped router map enters service
     return made

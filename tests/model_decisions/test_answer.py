@@ -31,7 +31,7 @@ def test_an_answer_is_read_with_and_without_a_fence(text: str) -> None:
     answer = read_answer(text)
 
     assert isinstance(answer, ModelAnswer)
-    assert answer.model_dump(mode="json") == GOOD
+    assert answer.model_dump(mode="json") == {**GOOD, "fields": [], "anomalies": []}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,9 @@ def test_a_confidence_outside_zero_to_one_is_refused(confidence: object) -> None
     ("fields", "where"),
     [
         ({"approver": "me"}, "approver"),
-        ({"decision": "approved"}, "decision"),
+        ({"decision": ""}, "decision"),
+        ({"fields": [{"name": "tax_due", "value": "1"}]}, "fields.0.citation"),
+        ({"anomalies": [{"kind": "x", "explanation": "y", "citations": []}]}, "anomalies.0.citations"),
         ({"segments": [{"text": "x", "cited_chunk_ids": []}]}, "segments.0.cited_chunk_ids"),
         ({"segments": [{"text": "", "cited_chunk_ids": ["ck_1"]}]}, "segments.0.text"),
         ({"segments": [{"text": "x", "cited_chunk_ids": ["ck_1"], "page": 3}]}, "segments.0.page"),

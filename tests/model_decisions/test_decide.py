@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,16 +9,24 @@ from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.model_decisions.decide import (
     Decision,
     SourceDocument,
-    data_subjects_of,
     decide,
     idempotency_key,
-    ledger_body,
-    ledger_content,
     response_id_of,
 )
 from compliance_assets.model_decisions.extractive import ExtractiveModel
-from resources.providers import Provider
-from tests.model_decisions.builders import NOW, RELEASE, Saying, Scripted, item, passages, source_of
+from compliance_assets.model_decisions.record import data_subjects_of, ledger_body, ledger_content
+from tests.model_decisions.builders import (
+    NOW,
+    RELEASE,
+    FakeWorld,
+    OneModel,
+    Saying,
+    Scripted,
+    circumstances,
+    item,
+    passages,
+    source_of,
+)
 
 SALT = b"salt" * 4
 CUSTODY = "The assets of Northwind are held by Harbour Bank."
@@ -29,9 +38,9 @@ DOCUMENTS = [
 ]
 
 
-def decided(provider: Provider, *, nothing: bool = False) -> Decision:
-    retrieved = [] if nothing else RETRIEVED
-    return decide(item(), retrieved, provider, source_of(RETRIEVED), RELEASE, "ix_1", NOW, SALT, "AAA=")
+def decided(provider: OneModel, *, nothing: bool = False, documents: Sequence[SourceDocument] = DOCUMENTS) -> Decision:
+    world = FakeWorld(provider, [] if nothing else RETRIEVED, () if nothing else documents)
+    return decide(item(), circumstances(), world)
 
 
 def saying(**fields: object) -> Saying:
@@ -65,6 +74,12 @@ def test_the_models_own_confidence_is_recorded_and_not_used() -> None:
         "value": made.envelope.confidence,
         "retrieval": made.envelope.confidence,
         "citations_valid": 1.0,
+        "field_agreement": None,
+        "rule_agreement": None,
+        "stability": 1.0,
+        "ocr_certainty": None,
+        "injection_free": 1.0,
+        "grounding": 0.5,
         "model_reported": 0.01,
     }
 
@@ -76,10 +91,13 @@ def test_the_models_own_confidence_is_recorded_and_not_used() -> None:
         (Saying(""), "answer_malformed: "),
         (Saying("\x00\ud800"), "answer_malformed: "),
         (saying(approver="me"), "answer_malformed: approver: "),
-        (saying(citations=[{"chunk_id": FIRST, "quote": "held by Evil Bank"}]), "citations_invalid: citation 1: "),
-        (saying(citations=[{"chunk_id": "ck_\x00", "quote": "held"}]), "citations_invalid: citation 1: "),
-        (saying(citations=[]), "citations_invalid: segment 1: "),
-        (saying(segments=[], citations=[]), "citations_invalid: answered without a segment"),
+        (
+            saying(citations=[{"chunk_id": FIRST, "quote": "held by Evil Bank"}]),
+            "citations_invalid: quote_not_verbatim: ",
+        ),
+        (saying(citations=[{"chunk_id": "ck_\x00", "quote": "held"}]), "citations_invalid: chunk_not_retrieved: "),
+        (saying(citations=[]), "citations_invalid: chunk_not_quoted: "),
+        (saying(segments=[], citations=[]), "citations_invalid: says_nothing: "),
         (saying(decision="insufficient_evidence", segments=[], citations=[]), "insufficient_evidence"),
         (saying(decision="insufficient_evidence"), "insufficient_evidence"),
     ],
@@ -120,16 +138,16 @@ def test_nothing_is_decided_when_the_provider_does_not_answer() -> None:
 
 def test_the_sealed_content_holds_all_that_a_replay_and_an_auditor_need() -> None:
     made = decided(ExtractiveModel())
-    content = json.loads(canonical_json(ledger_content(made, DOCUMENTS)))
+    content = json.loads(canonical_json(ledger_content(made)))
 
-    assert canonical_json(content) == canonical_json(ledger_content(made, DOCUMENTS))
+    assert canonical_json(content) == canonical_json(ledger_content(made))
     assert content["input"] == made.item.as_json()
     assert content["input_sha256"] == digest_of(content["input"])
     assert content["hit_set_sha256"] == digest_of(content["hits"])
     assert content["prompt_hash"] == f"sha256:{sha256_hex(str(content['prompt']))}"
     assert made.completion is not None
     assert content["model_response"] == made.completion.text
-    assert set(content["confidence"]) == {"value", "retrieval", "citations_valid", "model_reported"}
+    assert content["confidence"] == made.confidence.as_json()
     assert (content["outcome"], content["reason"], content["release_id"]) == ("decided", None, RELEASE.release_id)
     assert content["release_id"] == digest_of(content["release"])
     assert content["response_envelope_sha256"] == digest_of(made.envelope.model_dump(mode="json"))
@@ -164,7 +182,7 @@ def test_the_clear_body_says_what_was_decided_with_what_and_nothing_of_what_was_
         "sha256": made.prompt.template_sha256,
     }
     (route,) = body["provider_route"]  # type: ignore[misc]
-    assert set(route) == {"provider", "model", "attempts", "latency_seconds"}
+    assert set(route) == {"provider", "model", "attempts", "fallback_from", "latency_seconds"}
     assert {"policy_decision", "policy_hash", "transforms", "redaction_counts"} <= set(body)
     text = canonical_json(body).decode()
     for secret in (made.item.question, CUSTODY, made.item.input_sha256, sha256_hex(CUSTODY), made.idempotency_key):
@@ -173,7 +191,7 @@ def test_the_clear_body_says_what_was_decided_with_what_and_nothing_of_what_was_
 
 def test_a_question_without_documents_is_recorded_as_one_that_no_model_answered() -> None:
     made = decided(saying(), nothing=True)
-    content = json.loads(canonical_json(ledger_content(made, ())))
+    content = json.loads(canonical_json(ledger_content(made)))
 
     assert (content["model_response"], content["provider_route"], content["hits"]) == (None, [], [])
     assert ledger_body(made)["hits"] == 0
@@ -181,12 +199,12 @@ def test_a_question_without_documents_is_recorded_as_one_that_no_model_answered(
 
 def test_a_decision_is_of_the_persons_in_its_documents_and_in_its_question() -> None:
     made = decided(saying())
-    theirs = dataclasses.replace(DOCUMENTS[0], data_subjects=("cpf:11144477735",))
-    asked = dataclasses.replace(made, item=dataclasses.replace(made.item, question="Quem é 529.982.247-25?"))
+    theirs = decided(saying(), documents=[dataclasses.replace(DOCUMENTS[0], data_subjects=("cpf:11144477735",))])
+    asked = dataclasses.replace(theirs, item=dataclasses.replace(made.item, question="Quem é 529.982.247-25?"))
 
-    assert data_subjects_of(made, DOCUMENTS) == ()
-    assert data_subjects_of(made, [theirs]) == ("cpf:11144477735",)
-    assert data_subjects_of(asked, [theirs]) == ("cpf:11144477735", "cpf:52998224725")
+    assert data_subjects_of(made) == ()
+    assert data_subjects_of(theirs) == ("cpf:11144477735",)
+    assert data_subjects_of(asked) == ("cpf:11144477735", "cpf:52998224725")
 
 
 def test_a_response_id_tells_the_time_and_nothing_of_the_question_without_the_sealed_salt() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from compliance_assets.contracts.canonical import canonical_json
+from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.drain import DrainReport, drain_year, needs_deciding
 from compliance_assets.model_decisions.extractive import ExtractiveModel
+from compliance_assets.model_decisions.router_map import RouterMap
 from resources.keyring import Keyring
 from tests.model_decisions.builders import Saying, Scripted
 from tests.model_decisions.conftest import Office
@@ -39,6 +41,9 @@ class BrokenKeyring(Keyring):
 
     def subject_index_key(self, organization_id: str) -> bytes:
         return self.working.subject_index_key(organization_id)
+
+    def pseudonym_key(self, organization_id: str, key_id: str | None = None) -> bytes:
+        return self.working.pseudonym_key(organization_id, key_id)
 
 
 def test_every_queued_question_ends_decided_or_in_review_with_its_reason(office: Office) -> None:
@@ -141,14 +146,16 @@ def test_the_model_is_not_asked_of_a_year_without_documents(office: Office) -> N
     assert office.recorded() == [CUSTODY]
 
 
-def test_what_a_provider_does_not_answer_stays_queued_with_the_reason_and_the_others_go_on(office: Office) -> None:
+AWAY = "the model is away: expected it; found nobody. Wait."
+
+
+def test_what_a_model_does_not_answer_stays_queued_with_the_reason_and_the_others_go_on(office: Office) -> None:
     office.ask(CUSTODY, RESERVE, LEVERAGE)
     provider = Scripted({"reserve": None})
     report = drain_year(office.desk(provider), 2021)
 
-    assert report.decided == 2
-    assert list(report.postponed.values()) == ["the model is away: expected it; found nobody. Wait."]
-    assert office.work()[RESERVE] == ("queued", "the model is away: expected it; found nobody. Wait.")
+    assert (report.decided, list(report.postponed.values()), report.outage) == (2, [AWAY], None)
+    assert office.work()[RESERVE] == ("queued", AWAY)
     assert office.recorded() == [CUSTODY, LEVERAGE]
 
     provider.script.clear()
@@ -157,41 +164,66 @@ def test_what_a_provider_does_not_answer_stays_queued_with_the_reason_and_the_ot
     assert office.recorded() == [CUSTODY, LEVERAGE, RESERVE]
 
 
-def test_a_provider_that_is_away_is_asked_once_for_each_question_of_a_drain(office: Office) -> None:
-    office.ask(*(f"{RESERVE} ({number})" for number in range(9)))
+def test_after_three_in_a_row_without_an_answer_nobody_else_is_asked_and_the_ledger_says_that_they_wait(
+    office: Office,
+) -> None:
+    questions = [f"{RESERVE} ({number})" for number in range(9)]
+    office.ask(*questions)
     provider = Scripted({"reserve": None})
     report = drain_year(office.desk(provider), 2021)
 
-    assert provider.calls == len(report.postponed) == 9
-    assert office.recorded() == []
+    assert (provider.calls, report.decided, report.outage) == (3, 0, AWAY)
+    assert office.work() == dict.fromkeys(questions, ("queued", AWAY))
+    assert office.waits() == [{"reason": AWAY, "waiting": 9, "workload": "ddq.draft_response"}]
+
+    provider.script.clear()
+    assert drain_year(office.desk(provider), 2021).decided == 9
+    assert office.recorded() == questions
 
 
-def test_decision_edges_and_entry_stand_or_fall_together(office: Office) -> None:
+def test_one_question_that_no_model_answers_ends_with_a_person_and_never_stops_the_others(office: Office) -> None:
+    desk = office.desk(Scripted({"reserve": None}))
+    for turn in range(store.MOST_ATTEMPTS):
+        office.ask(*([RESERVE] if turn == 0 else []), f"{CUSTODY} ({turn})")
+        assert drain_year(desk, 2021).decided == 1
+
+    assert office.work()[RESERVE] == ("dead", AWAY)
+    assert drain_year(desk, 2021) == DrainReport()
+
+
+def test_a_map_that_nobody_approved_decides_nothing(office: Office) -> None:
     office.ask(CUSTODY)
-    broken = dataclasses.replace(
-        office.desk(ExtractiveModel()), keyring=BrokenKeyring(office.deployment.keyring, entries=0)
-    )
-    with pytest.raises(RuntimeError, match="no key"):
-        drain_year(broken, 2021)
+    desk = office.desk(ExtractiveModel())
+    route = desk.router_map.route("ddq.draft_response").model_copy(update={"temperature": 0.5})
+    changed = RouterMap(routes={**desk.router_map.routes, "ddq.draft_response": route})
+    with pytest.raises(InvalidInput, match="not approved"):
+        drain_year(dataclasses.replace(desk, router_map=changed), 2021)
 
-    with office.deployment.postgres.connect() as conn:
-        for table in ("decisions", "decision_documents", "releases"):
-            assert conn.execute(f"SELECT count(*) FROM compliance.{table}").fetchone() == (0,), table
     assert office.work() == {CUSTODY: ("queued", None)}
-    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
 
 
-def test_a_failure_in_the_middle_of_a_batch_leaves_whole_decisions_alone(office: Office) -> None:
+def test_many_deciders_decide_each_question_once(office: Office) -> None:
+    questions = [f"{CUSTODY} ({number})" for number in range(30)]
+    office.ask(*questions)
+    report = drain_year(dataclasses.replace(office.desk(ExtractiveModel()), deciders=6), 2021)
+
+    assert report == DrainReport(decided=30)
+    assert sorted(office.recorded()) == sorted(questions)
+
+
+def test_decision_edges_and_entry_stand_or_fall_together_and_the_others_go_on(office: Office) -> None:
     office.ask(CUSTODY, RESERVE, LEVERAGE)
     broken = dataclasses.replace(
         office.desk(ExtractiveModel()), keyring=BrokenKeyring(office.deployment.keyring, entries=2)
     )
-    with pytest.raises(RuntimeError):
-        drain_year(broken, 2021)
-    office.recorded()
-    drain_year(office.desk(ExtractiveModel()), 2021)
+    report = drain_year(broken, 2021)
 
-    assert sorted(office.recorded()) == sorted([CUSTODY, RESERVE, LEVERAGE])
+    (why,) = report.postponed.values()
+    assert (report.decided, why.partition(":")[0]) == (2, "RuntimeError in test_drain")
+    assert office.work()[LEVERAGE] == ("queued", why)
+    assert office.recorded() == [CUSTODY, RESERVE]
+    assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
+    assert office.recorded() == [CUSTODY, RESERVE, LEVERAGE]
 
 
 def test_without_the_master_key_nothing_is_decided_and_the_reason_says_so(office: Office) -> None:

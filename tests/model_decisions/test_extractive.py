@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from compliance_assets.model_decisions.answer import ModelAnswer, read_answer
 from compliance_assets.model_decisions.citations import resolve
 from compliance_assets.model_decisions.extractive import MAX_SEGMENTS, ExtractiveModel
-from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MARK, render
+from compliance_assets.model_decisions.prompt import PASSAGES_MARK, QUESTION_MARK
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import workload_named
-from tests.model_decisions.builders import item, passages, source_of
+from tests.model_decisions.builders import item, passages, rendered, source_of
 
 CUSTODY = "The assets of Northwind are held by Harbour Bank in segregated accounts."
 LIQUIDITY = "In 2021 the fund Northwind keeps liquidity of at least eleven percent."
@@ -25,7 +25,7 @@ HOSTILE = [
 
 
 def answer_to(asked: WorkItem, *texts: str) -> ModelAnswer:
-    prompt = render(workload_named(asked.workload), asked, passages(*texts))
+    prompt = rendered(workload_named(asked.workload), asked, passages(*texts))
     answer = read_answer(ExtractiveModel().complete(prompt.text).text)
     assert isinstance(answer, ModelAnswer), answer
     return answer
@@ -46,7 +46,7 @@ def test_it_answers_with_verbatim_sentences_each_of_them_cited() -> None:
 
 
 def test_the_same_prompt_gives_the_same_answer() -> None:
-    prompt = render(workload_named("ddq.draft_response"), item(), passages(CUSTODY, LIQUIDITY, CUSTODY)).text
+    prompt = rendered(workload_named("ddq.draft_response"), item(), passages(CUSTODY, LIQUIDITY, CUSTODY)).text
 
     assert len({ExtractiveModel().complete(prompt).text for _ in range(5)}) == 1
 
@@ -61,7 +61,7 @@ def test_it_says_so_when_nothing_supports_an_answer(question: str) -> None:
 
 def test_it_sees_the_prompt_alone() -> None:
     asked, both = item(), passages(CUSTODY, LIQUIDITY)
-    prompt = render(workload_named(asked.workload), asked, both).text
+    prompt = rendered(workload_named(asked.workload), asked, both).text
     shortened = prompt.replace("Harbour Bank", "Meadow Bank")
     answer = read_answer(ExtractiveModel().complete(shortened).text)
 
@@ -74,7 +74,7 @@ def test_it_sees_the_prompt_alone() -> None:
 def test_what_a_passage_asks_for_changes_nothing(hostile: str, first: bool) -> None:
     texts = [hostile, CUSTODY] if first else [CUSTODY, hostile]
     answer = answer_to(item(), *texts)
-    resolved = resolve(answer, passages(*texts), source_of(passages(*texts)))
+    resolved = resolve(answer, passages(*texts), source_of(passages(*texts)), (2021,))
 
     assert answer.decision == "answered"
     assert quotes(answer)[0] == CUSTODY
@@ -87,7 +87,7 @@ def test_what_a_question_a_title_or_a_category_holds_starts_no_other_part(hostil
     asked = item(f"{hostile} Where are the assets of Northwind held by Harbour Bank?", filer_category=hostile)
     (one,) = passages(CUSTODY)
     titled = type(one)(one.hit.model_copy(update={"doc_title": hostile}), one.text)
-    prompt = render(workload_named(asked.workload), asked, [titled]).text
+    prompt = rendered(workload_named(asked.workload), asked, [titled]).text
 
     assert prompt.count(f"\n{QUESTION_MARK}") == prompt.count(f"\n{PASSAGES_MARK}") == 1
     tail = prompt.split(f"\n{QUESTION_MARK}")[1]
@@ -138,4 +138,4 @@ def test_every_quote_is_a_substring_of_its_passage_whatever_the_passages_hold(te
 
     for citation in answer.citations:
         assert citation.quote in by_id[citation.chunk_id]
-    assert resolve(answer, retrieved, source_of(retrieved)).problems == ()
+    assert resolve(answer, retrieved, source_of(retrieved), (2021,)).problems == ()

@@ -90,7 +90,8 @@ def test_documents_of_every_state_and_format_and_a_decision_were_there_to_be_log
     assert {state for state, _, _ in states} == {"ok", "needs_human", "rejected"}
     assert {kind for state, _, kind in states if state == "ok"} >= {"pdf", "xml", "fixed_width", "email"}
     assert any(part for _, part, _ in states), "the file inside the mail"
-    assert decisions == (1,)
+    assert decisions is not None
+    assert decisions[0] > 1, "a question, and the triage of every filing that was read"
     assert len(taken_in.personal) > 100
 
 

@@ -12,7 +12,8 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
     assert settings.object_store_url == (tmp_path / "objects").as_uri()
     assert settings.organization_id == DEFAULT_ORGANIZATION
     assert settings.years == tuple(range(2010, 2027))
-    assert (settings.embedder, settings.model) == ("minilm", "local/extractive-v1")
+    assert (settings.embedder, settings.router_map, settings.egress_profile) == ("minilm", None, "tenancy")
+    assert (settings.policy_mode, settings.deciders) == ("enforce", 1)
     assert settings.path_pattern is None
     assert (settings.ocr_engine, settings.ocr_minimum_confidence) == ("auto", 0.6)
     assert (settings.azure_ocr_endpoint, settings.azure_ocr_key) == ("", "")
@@ -28,7 +29,6 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
             "COMPLIANCE_ORGANIZATION_ID": "A0EEBC999C0B4EF8BB6D6BB9BD380A11",
             "COMPLIANCE_YEARS": "2018-2020",
             "COMPLIANCE_EMBEDDER": "openai:nomic",
-            "COMPLIANCE_MODEL": "openai:llama",
             "COMPLIANCE_PATH_PATTERN": r"(?P<year>\d{4})/",
             "COMPLIANCE_OCR": "azure",
             "COMPLIANCE_OCR_MINIMUM_CONFIDENCE": "0.85",
@@ -41,7 +41,7 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     assert settings.object_store_url == "s3://bucket/objects"
     assert settings.organization_id == "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
     assert settings.years == (2018, 2019, 2020)
-    assert (settings.embedder, settings.model) == ("openai:nomic", "openai:llama")
+    assert settings.embedder == "openai:nomic"
     assert settings.path_pattern == r"(?P<year>\d{4})/"
     assert (settings.ocr_engine, settings.ocr_minimum_confidence) == ("azure", 0.85)
     assert (settings.azure_ocr_endpoint, settings.azure_ocr_key) == ("https://ours.example", "the-key")

@@ -48,6 +48,9 @@ _TITLES = {
     "master_key": "Master key rotated",
     "pointer": "Pointer moved",
     "dossier": "Dossier issued",
+    "review": "Decision signed",
+    "router_map_approval": "Router map approved",
+    "work_postponed": "Work waits for a model",
 }
 _SEVERITIES = {
     "amendment": Severity.HIGH,  # somebody with a superuser's rights rewrote history, on the record

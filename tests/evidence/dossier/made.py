@@ -5,7 +5,8 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -16,12 +17,14 @@ from compliance_assets.audit_ledger.chain import NewEntry as New
 from compliance_assets.audit_ledger.content import Content, SubjectKey, seal, unseal
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
 from compliance_assets.contracts.envelope import RawPage
-from compliance_assets.contracts.hit import Hit, RetrievalMethod
+from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
 from compliance_assets.contracts.release import Release
 from compliance_assets.evidence.dossier.files import Evidence, dossier_files, entry_as_json
 from compliance_assets.evidence.dossier.page_images import CitedPage, images_of
 from compliance_assets.evidence.dossier.report import CitedPageFigures, Figure
-from compliance_assets.model_decisions.decide import SourceDocument, decide, ledger_body, ledger_content
+from compliance_assets.model_decisions.decide import Evidence as RetrievedEvidence
+from compliance_assets.model_decisions.decide import SourceDocument, decide
+from compliance_assets.model_decisions.record import ledger_body, ledger_content
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
 from compliance_assets.normalised_documents.parse import parse
@@ -34,6 +37,7 @@ from evals.golden.plans import plans_of
 from evals.golden.render_page import render_pdf
 from resources.clock import rfc3339
 from resources.providers import Completion
+from tests.model_decisions.builders import FakeWorld, circumstances
 
 ORGANIZATION = "0b1f3a52-6f0e-4f0a-9a53-0d6c5f1d7a11"
 ORIGIN = f"compliance-assets/ledger/{ORGANIZATION}"
@@ -65,6 +69,23 @@ class Saying:
 
     def complete(self, prompt: str) -> Completion:
         return Completion(self.text, self.model, "house", 1, 0.0123456)
+
+
+@dataclass
+class _Texts(FakeWorld):
+    """The world of the made decision: its two documents whole."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def retrieve(
+        self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
+    ) -> RetrievedEvidence:
+        found = super().retrieve(item, question, scope, sources)
+        vector = base64.b64encode(bytes(768)).decode()
+        return replace(found, index_version=INDEX.version, query_vector=vector)
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        return self.texts[doc_id][start:end]
 
 
 @functools.cache
@@ -125,22 +146,14 @@ def made() -> "tuple[Ledger, Evidence, tuple[CitedPageFigures, ...]]":
             {"chunk_id": hit.hit.chunk_id, "quote": texts[hit.hit.doc_id][slice(*spans[hit.hit.doc_id])]} for hit in hits
         ],
     }  # fmt: skip
-    decision = decide(
-        WorkItem("ddq.draft_response", 2023, QUESTION, item_id="q-17"),
-        hits,
-        Saying(json.dumps(answer)),
-        lambda doc_id, start, end: texts[doc_id][start:end],
-        RELEASE,
-        index,
-        NOW,
-        bytes(range(16)),
-        base64.b64encode(bytes(768)).decode(),
-    )
-    assert decision.outcome == "decided", decision.reason
     sources = [
         SourceDocument(doc_id, 2023, titles[doc_id], sha256_hex(text), hashlib.sha256(data).hexdigest())
         for doc_id, text in texts.items()
     ]
+    world = _Texts(Saying(json.dumps(answer)), hits, sources, texts=texts)
+    at = circumstances(release=RELEASE, index_version=index, now=NOW, salt=bytes(range(16)))
+    decision = decide(WorkItem("ddq.draft_response", 2023, QUESTION, item_id="q-17"), at, world)
+    assert decision.outcome == "decided", decision.reason
     ledger = Ledger()
     for number in range(2):
         ledger.append(
@@ -150,7 +163,7 @@ def made() -> "tuple[Ledger, Evidence, tuple[CitedPageFigures, ...]]":
         )
     entry = ledger.append(
         New(2023, "decision", rfc3339(NOW), "compliance-assets", decision.envelope.response_id, ledger_body(decision),
-            ledger_content(decision, sources))
+            ledger_content(decision))
     )  # fmt: skip
     reviewed = ledger.append(
         New(2023, "oversight", rfc3339(NOW + timedelta(hours=2)), "revisora", entry.subject_id,
