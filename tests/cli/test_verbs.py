@@ -142,7 +142,7 @@ def test_what_waits_for_a_person_is_listed_shown_and_signed_by_name(filled: Cli)
     shown = filled.json("review", "show", first)
 
     assert first in json.dumps(shown)
-    assert filled("review", "approve", first, "--by", "Rita Revisora").returncode == 0
+    assert filled("review", "reject", first, "--by", "Rita Revisora", "--rationale", "Falta um anexo.").returncode == 0
     assert first not in {case["response_id"] for case in filled.json("review", "list")}
     assert filled("verify").returncode == 0
 
