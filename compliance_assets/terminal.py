@@ -237,7 +237,12 @@ def show_replays(done: Mapping[str, Any]) -> None:
     state = "[green]equal[/]" if done["equal"] else "[bold red]DIFFERENT[/]"
     Console().print(
         f"{state}: {done['replayed']:,} decisions derived again from the record"
-        + (f", {done['erased']:,} erased" if done["erased"] else ""),
+        + (f", {done['erased']:,} erased" if done["erased"] else "")
+        + (
+            f", {done['of_older_releases']:,} left to the releases that recorded them"
+            if done["of_older_releases"]
+            else ""
+        ),
         highlight=False,
     )
     for replay in done["different"]:

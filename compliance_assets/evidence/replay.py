@@ -69,12 +69,17 @@ class Replay:
         return asdict(self)
 
 
+class OfAnOlderRelease(InvalidInput):
+    """A decision whose record another release wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """Several recorded replays. `erased` were left out: their content is gone."""
+    """Several recorded replays. Left out are the `erased`, whose content is gone, and those `of_older_releases`."""
 
     replayed: int
     erased: int
+    of_older_releases: int
     different: tuple[Replay, ...]
 
     @property
@@ -155,8 +160,13 @@ def replay_all(archive: Archive, response_ids: Sequence[str] | None = None) -> R
         erased = 0
         if response_ids is None:
             response_ids, erased = store.replayable_decisions(conn)
-        replays = [replay(conn, archive, response_id) for response_id in response_ids]
-    return Replays(len(replays), erased, tuple(r for r in replays if not r.equal))
+        replays, older = [], 0
+        for response_id in response_ids:
+            try:
+                replays.append(replay(conn, archive, response_id))
+            except OfAnOlderRelease:
+                older += 1
+    return Replays(len(replays), erased, older, tuple(r for r in replays if not r.equal))
 
 
 def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
@@ -204,11 +214,11 @@ def recorded(conn: Connection, archive: Archive, response_id: str) -> tuple[Entr
     entry = store.decision_entry(conn, response_id)
     content = opened_content(conn, archive.keyring, entry)
     if "sent_back" not in content.as_json():
-        raise InvalidInput(
-            "this decision cannot be replayed",
-            expected="a decision recorded with its query vector",
-            found=f"entry {entry.seq} of schema version {entry.schema_version}",
-            remedy="`compliance lineage` shows what was recorded of it.",
+        raise OfAnOlderRelease(
+            "this decision cannot be replayed here",
+            expected=f"a decision as {code_version()} records it",
+            found=f"entry {entry.seq}, recorded by {content.as_json().get('release', {}).get('code_version', 'an older release')}",
+            remedy="Replay it with the release that recorded it; `compliance lineage` shows what was recorded.",
         )
     return entry, content
 

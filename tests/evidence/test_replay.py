@@ -389,3 +389,13 @@ def test_the_command_line_shows_the_diff_and_ends_with_one(answered: Answered, c
     assert {"field": "hits.0.doc_title", "recorded": '"None 2021"', "replayed": '"Another title"'} in different[
         "differences"
     ]
+
+
+def test_a_decision_that_another_release_recorded_is_named_and_left_to_it(answered: Answered) -> None:
+    was = answered.content()
+    answered.seal_again(**{name: value for name, value in was.items() if name not in ("sent_back", "governance")})
+    with pytest.raises(InvalidInput, match="cannot be replayed here"):
+        answered.replay()
+
+    done = replay_all(answered.deployment.archive)
+    assert (done.replayed, done.of_older_releases) == (0, 1)
