@@ -393,11 +393,11 @@ class Veil:
             return shown[cited.chunk_id][slice(*places[0])] if places else back(cited.quote)
 
         def stated(field: AnswerField) -> str:
+            value = back(field.value)
             cited = answer.citations[field.citation] if field.citation < len(answer.citations) else None
-            at = cited.quote.find(field.value) if cited else -1
-            quote = quoted(cited) if cited else ""
-            exact = cited is not None and at >= 0 and len(quote) == len(cited.quote)
-            value = quote[at : at + len(field.value)] if exact else back(field.value)
+            if cited is not None and value != field.value and (at := cited.quote.find(field.value)) >= 0:
+                quote = quoted(cited)  # of two spellings of one person the one that is quoted
+                value = quote[at : at + len(field.value)] if len(quote) == len(cited.quote) else value
             return canonical_value(field.name, value)
 
         return answer.model_copy(

@@ -11,6 +11,7 @@ from compliance_assets.governance.egress import EgressProfile
 from compliance_assets.governance.policy import CallParameters
 from compliance_assets.model_decisions.decide import Decision, SourceDocument, decide
 from compliance_assets.model_decisions.record import ledger_body, ledger_content
+from compliance_assets.model_decisions.workloads import workload_named
 from tests.model_decisions.builders import ALLOWED, FakeWorld, Saying, circumstances, item, passages
 
 CPF = "529.982.247-25"
@@ -173,3 +174,28 @@ def test_everything_on_the_way_is_in_the_sealed_content(said: str | None) -> Non
     assert content["workload"]["name"] == "ddq.draft_response"
     assert len(content["sent_back"]) == len(made.exchanges) - 1
     assert content["model_response"] == made.exchanges[-1].completion.text
+
+
+def test_a_value_that_was_not_hidden_stays_what_the_model_read_although_a_pseudonym_holds_its_characters() -> None:
+    """A count is quoted by the lines that it counts, and the codes in those lines have digits too."""
+    text = "\n".join(f"PESSOA {letter} {number}" for letter, number in zip("AB", (CPF, "111.444.777-35"), strict=True))
+    retrieved = passages(text)
+
+    class Counting(Saying):
+        def complete(self, prompt: str):  # type: ignore[no-untyped-def]
+            line = json.loads(prompt.strip().rsplit("\n", 1)[-1])
+            fields = [{"name": "dependants", "value": "2", "citation": 0}]
+            answer = {
+                "decision": "original", "confidence": 1, "fields": fields, "anomalies": [],
+                "segments": [{"text": "Declaração original.", "cited_chunk_ids": [line["chunk_id"]]}],
+                "citations": [{"chunk_id": line["chunk_id"], "quote": line["text"]}],
+            }  # fmt: skip
+            self.text = json.dumps(answer)
+            return super().complete(prompt)
+
+    for salt in range(12):  # other keys, other codes
+        at = circumstances(workload=workload_named("irpf.triage"), pseudonym_key=bytes([salt]) * 32)
+        asked = dataclasses.replace(item("Quantos?"), workload="irpf.triage", document_id="doc_1")
+        made = decide(asked, at, FakeWorld(Counting(""), retrieved))
+
+        assert [f.value for f in made.envelope.fields] == ["2"], made.reason
