@@ -27,6 +27,7 @@ from compliance_assets import commands
 from compliance_assets.audit_ledger.checkpoints import checkpoint_ledger
 from compliance_assets.audit_ledger.store import decisions_of_year
 from compliance_assets.audit_ledger.verify import verify_and_record
+from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.drain import drain_year
@@ -47,7 +48,7 @@ PRIMARY, FALLBACK = "local/simulated", "local/simulated-fallback"
 
 @click.command()
 @click.option("--filings", default=10_000, show_default=True)
-@click.option("--deciders", default=48, show_default=True, help="How many filings wait for the model at once.")
+@click.option("--deciders", default=24, show_default=True, help="How many filings wait for the model at once.")
 @click.option("--median", default=MEDIAN_SECONDS, show_default=True, help="Seconds of the model's answer.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench_results/triage_load.json"), show_default=True
@@ -106,7 +107,7 @@ class _Simulated:
         wanted = rng.lognormvariate(math.log(self.median), SIGMA)
         if rng.random() < FAILING:
             time.sleep(min(wanted, 0.2))
-            raise ConnectionError("simulated: the server hung up")
+            raise DependencyUnavailable("simulated", expected="an answer", found="a hang-up", remedy="Ask the next.")
         text = self.answers.to(prompt)
         time.sleep(max(0.0, wanted - (time.monotonic() - started)))
         return Completion(text, self.model, "local", 1, time.monotonic() - started)
