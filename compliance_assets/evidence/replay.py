@@ -113,7 +113,7 @@ class Requery:
 class Recorded:
     """The world as it was recorded: the same policy decision, the pinned chunks, the answers in their order."""
 
-    conn: Connection
+    cited: decision_store.CitedDocuments
     value: dict[str, Any]
     evidence: Evidence
     answers: Iterator[Completion]
@@ -134,11 +134,11 @@ class Recorded:
 
     def source(self, doc_id: str, start: int, end: int) -> str:
         """Characters of a document as it stands."""
-        return decision_store.source_text(self.conn, doc_id, start, end)
+        return self.cited.source(doc_id, start, end)
 
     def page_of(self, doc_id: str, start: int, end: int) -> int | None:
         """The page that characters of a document stand on, as it stands."""
-        return decision_store.paged_document(self.conn, doc_id).page_of(start, end)
+        return self.cited.page_of(doc_id, start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,9 @@ def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
     entry, content = recorded(conn, archive, response_id)
     value = content.as_json()
     answers = iter(_answers(value))
-    decision = _again(archive, value, Recorded(conn, value, _evidence_again(conn, value), answers))
+    decision = _again(
+        archive, value, Recorded(decision_store.CitedDocuments(conn), value, _evidence_again(conn, value), answers)
+    )
     replayed = ledger_content(decision)
     body = {**ledger_body(decision), "sealed_under": list(sealed_under(entry))}
     differences = [
@@ -195,7 +197,7 @@ def requery(conn: Connection, archive: Archive, response_id: str, times: int) ->
     value = content.as_json()
     was, world = (
         value["response_envelope"],
-        AskedAgain(conn, value, _evidence_again(conn, value), iter(()), archive.models),
+        AskedAgain(decision_store.CitedDocuments(conn), value, _evidence_again(conn, value), iter(()), archive.models),
     )
     envelopes = [_again(archive, value, world).envelope.model_dump(mode="json") for _ in range(times)]
     decisions = Counter(envelope["decision"] for envelope in envelopes)

@@ -13,11 +13,10 @@ from typing import Any
 from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.contracts.policy import Classification
 from compliance_assets.governance.policy import POLICIES
+from resources.providers.selection import TENANCY, lies_in
 
-TENANCY = "tenancy"
 DOCUMENT = "compliance/egress"
 _LOCAL = "local/"
-_ANYWHERE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +55,9 @@ def permitted(profile: EgressProfile | str, region: str | None, classification: 
     Data of a class that is bound to the tenancy stays there under every profile.
     """
     held = profile_named(profile) if isinstance(profile, str) else profile
-    place = region.lower() if region else None
-    if place == TENANCY:
+    if lies_in(region, ()):
         return True
-    if classification in held.bound_to_tenancy:
-        return False
-    return _ANYWHERE in held.data_regions or (
-        place is not None and any(place == area or place.startswith(f"{area}-") for area in held.data_regions)
-    )
+    return classification not in held.bound_to_tenancy and lies_in(region, held.data_regions)
 
 
 @lru_cache(maxsize=1)

@@ -232,7 +232,9 @@ def _decide(desk: Desk, conn: Connection, item: WorkItem) -> bool:
             return False
         try:
             decision = decide(
-                item, _circumstances(desk, workload, release, index_version), Live(desk, conn, index_version)
+                item,
+                _circumstances(desk, workload, release, index_version),
+                Live(desk, conn, index_version, store.CitedDocuments(conn)),
             )
         except IndexMoved:
             continue
@@ -265,7 +267,7 @@ class Live:
     desk: Desk
     conn: Connection
     index_version: str
-    seen: dict[str, store.PagedDocument] = field(default_factory=dict)
+    cited: store.CitedDocuments
 
     def policy(self, asked: PolicyInput) -> PolicyDecision:
         """The engine's answer; where it has none, an outage."""
@@ -296,17 +298,11 @@ class Live:
 
     def source(self, doc_id: str, start: int, end: int) -> str:
         """Characters of a document."""
-        return self._paged(doc_id).text_at(self.conn, start, end)
+        return self.cited.source(doc_id, start, end)
 
     def page_of(self, doc_id: str, start: int, end: int) -> int | None:
         """The page that characters of a document stand on."""
-        return self._paged(doc_id).page_of(start, end)
-
-    def _paged(self, doc_id: str) -> store.PagedDocument:
-        """A document is looked at once a decision, however often it is cited."""
-        if doc_id not in self.seen:
-            self.seen[doc_id] = store.paged_document(self.conn, doc_id)
-        return self.seen[doc_id]
+        return self.cited.page_of(doc_id, start, end)
 
     def _hits(self, item: WorkItem, workload: Workload, scope: RetrievalScope, vector: np.ndarray) -> list[Retrieved]:
         """The document that the work is about, whole, and what is nearest to the question within the workload's context."""

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 from compliance_assets.audit_ledger.chain import NewEntry
@@ -382,6 +382,27 @@ def paged_document(conn: Connection, doc_id: str) -> PagedDocument:
     ).fetchone()
     pages, text = row or ([], "")
     return PagedDocument(doc_id, tuple((p["page"], p["char_start"], p["char_end"]) for p in pages), text)
+
+
+@dataclass(frozen=True, slots=True)
+class CitedDocuments:
+    """The documents that one decision cites; each is looked at once, however often it is cited."""
+
+    conn: Connection
+    seen: dict[str, PagedDocument] = field(default_factory=dict)
+
+    def source(self, doc_id: str, start: int, end: int) -> str:
+        """Characters `[start, end)` of a document."""
+        return self._document(doc_id).text_at(self.conn, start, end)
+
+    def page_of(self, doc_id: str, start: int, end: int) -> int | None:
+        """The page that characters of a document stand on."""
+        return self._document(doc_id).page_of(start, end)
+
+    def _document(self, doc_id: str) -> PagedDocument:
+        if doc_id not in self.seen:
+            self.seen[doc_id] = paged_document(self.conn, doc_id)
+        return self.seen[doc_id]
 
 
 def source_text(conn: Connection, doc_id: str, start: int, end: int) -> str:

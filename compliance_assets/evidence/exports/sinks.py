@@ -17,10 +17,9 @@ import http.client
 import os
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +27,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
 from compliance_assets.evidence.exports.meaning import Event, Severity
+from resources.http_post import Answer, post
 
 SCHEMES = ("file", "syslog+tcp", "syslog+tls", "http", "https")
 _BLOCK = 1 << 16
@@ -292,8 +292,6 @@ def _set_limit(connection: socket.socket, deadline: float) -> None:
 
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_AGAIN = frozenset({408, 425, 429})  # and every 5xx: the same request may succeed later
-
 
 @dataclass(frozen=True, slots=True)
 class HttpSink:
@@ -313,37 +311,19 @@ class HttpSink:
         body, wait = batch.lines, self.patience.first_pause
         for attempt in range(self.patience.attempts):
             last = attempt + 1 == self.patience.attempts
+            answer: Answer | None = None
             try:
-                status, retry_after = self._post(body, batch.media_type)
+                answer = post(self.parts, body, self._headers(body, batch.media_type), self.patience.seconds)
             except (OSError, http.client.HTTPException) as problem:
                 if last or isinstance(problem, ssl.SSLCertVerificationError):
                     raise _unavailable(self, problem) from problem
-                status, retry_after = 0, None
-            if 200 <= status < 300:
+            if answer is not None and answer.accepted:
                 return
-            if last or (status and not _may_succeed_later(status)):
-                raise _unavailable(self, f"HTTP {status}")
-            self.pause(min(retry_after or wait, self.patience.longest_pause))
+            if answer is not None and (last or not answer.may_be_asked_again):
+                raise _unavailable(self, f"HTTP {answer.status}")
+            asked_to_wait = answer.retry_after if answer else None
+            self.pause(min(asked_to_wait or wait, self.patience.longest_pause))
             wait *= 2
-
-    def _post(self, body: bytes, media_type: str) -> tuple[int, float | None]:
-        """(status, Retry-After in seconds)."""
-        connection = self._connection()
-        with _time_limit(connection, self.patience.seconds):
-            try:
-                target = urlunsplit(("", "", self.parts.path or "/", self.parts.query, ""))
-                connection.request("POST", target, body, self._headers(body, media_type))
-                response = connection.getresponse()
-                return response.status, _seconds(response.getheader("Retry-After"))
-            finally:
-                connection.close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        assert self.parts.hostname is not None
-        host, port, seconds = self.parts.hostname, self.parts.port, self.patience.seconds
-        if self.parts.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=seconds, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=seconds)
 
     def _headers(self, body: bytes, media_type: str) -> dict[str, str]:
         key = hashlib.sha256(self.name.encode() + b"\n" + body).hexdigest()
@@ -352,35 +332,3 @@ class HttpSink:
             login = f"{unquote(self.parts.username)}:{unquote(self.parts.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
         return headers
-
-
-def _may_succeed_later(status: int) -> bool:
-    return status in _AGAIN or status >= 500
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Only the form in seconds; a date would need the receiver's clock."""
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None
-
-
-@contextmanager
-def _time_limit(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """Ends the connection after so long: the socket's own limit begins anew with every byte that drips in."""
-    expired = threading.Event()
-
-    def end() -> None:
-        expired.set()
-        if connection.sock is not None:
-            with suppress(OSError):  # it ended by itself at this moment
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
-    try:
-        yield
-    except (OSError, http.client.HTTPException) as problem:
-        if expired.is_set():
-            raise TimeoutError(f"no answer within {seconds:g} seconds") from problem
-        raise
-    finally:
-        timer.cancel()
