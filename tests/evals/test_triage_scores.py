@@ -5,26 +5,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.triage_scores import Share, Triage, by_anomaly, decided, threshold_of, totals
+from evals.triage_scores import Share, Triage, by_anomaly, component_means, decided, threshold_of, totals
 
 RIGHT = Triage(
-    filing="f", format="pdf", decision="original", true_type="original", fields=2, exact=2, wrong=(), made_up=(),
-    anomalies=frozenset(), true_anomalies=frozenset(), citations=3, problems=(), law_years=(2020,),
-    signals={"field_agreement": 1.0, "ocr_certainty": 0.8, "retrieval": 0.1}, seconds=0.01,
+    filing="f", format="pdf", outcome="decided", reason=None, decision="original", true_type="original", fields=2, exact=2,
+    wrong=(), made_up=(), anomalies=frozenset(), true_anomalies=frozenset(), citations=3, problems=(), law_years=(2020,),
+    confidence=0.8, components={"field_agreement": 1.0, "ocr_certainty": 0.8, "retrieval": None}, seconds=0.01,
 )  # fmt: skip
-MISSED = replace(RIGHT, true_anomalies=frozenset({"x"}), signals={"ocr_certainty": 0.6})
-FOUND = replace(RIGHT, true_anomalies=frozenset({"x"}), anomalies=frozenset({"x"}))
-ABSTAINED = replace(RIGHT, decision="insufficient_evidence", exact=0)
+UNSURE = replace(RIGHT, outcome="review", reason="low_confidence", confidence=0.6)
+MISSED = replace(UNSURE, true_anomalies=frozenset({"x"}))
+FOUND = replace(
+    RIGHT, outcome="review", reason="anomalies_found", true_anomalies=frozenset({"x"}), anomalies=frozenset({"x"})
+)
+ABSTAINED = replace(
+    RIGHT, outcome="review", reason="insufficient_evidence", decision="insufficient_evidence", exact=0, confidence=0.0
+)
+REFUSED = replace(RIGHT, outcome="review", reason="citations_invalid", problems=("citations_invalid: …",))
 
 
-def test_confidence_is_the_least_of_the_signals_that_count() -> None:
-    assert RIGHT.confidence == 0.8
+def test_only_what_is_decided_or_unsure_is_without_a_person_at_some_threshold() -> None:
+    rows = [RIGHT, UNSURE, FOUND, ABSTAINED, REFUSED, replace(RIGHT, outcome="denied", reason="policy_denied")]
+
+    assert decided(rows, 0.0)["automatic"] == Share(2, 6)
+    assert decided(rows, 0.7)["automatic"] == Share(1, 6)
 
 
-def test_a_filing_with_an_anomaly_an_abstention_or_a_bad_citation_is_for_a_person() -> None:
-    rows = [RIGHT, FOUND, ABSTAINED, replace(RIGHT, problems=("quote_ambiguous: …",))]
+def test_the_set_of_anomalies_must_be_the_true_one() -> None:
+    assert not RIGHT.error
+    assert not FOUND.error
+    assert MISSED.error
+    assert replace(RIGHT, anomalies=frozenset({"y"})).error
+    assert not REFUSED.right
 
-    assert decided(rows, 0.0)["automatic"] == Share(1, 4)
+
+def test_components_are_averaged_where_they_were_measured() -> None:
+    means = component_means([RIGHT, replace(MISSED, components={"ocr_certainty": 0.6})])
+
+    assert means["ocr_certainty"] == {"right": 0.8, "right_n": 1, "wrong": 0.6, "wrong_n": 1}
+    assert means["retrieval"] == {"right": None, "right_n": 0, "wrong": None, "wrong_n": 0}
+    assert means["confidence"]["wrong"] == 0.6
 
 
 def test_what_is_wrong_among_the_decided_is_counted() -> None:
