@@ -37,8 +37,12 @@ class EmbeddedPostgres:
         self._url: str | None = None
 
     def start(self) -> str:
-        """Make sure that the server runs and that its database exists; returns the URL of the database."""
-        if self._url is None:
+        """Make sure that the server runs and that its database exists; returns the URL of the database.
+
+        A server that was killed is started again, also by a process that has used it before. One that was stopped for everybody
+        stays down for those.
+        """
+        if self._url is None or self._was_killed:
             _refuse_white_space(self._pgdata)
             self._leases.mkdir(parents=True, exist_ok=True)
             with self._lock():
@@ -46,7 +50,8 @@ class EmbeddedPostgres:
                 self._wait_out_a_killed_server()
                 url = self._serve()
                 (self._leases / str(os.getpid())).touch()
-            atexit.register(self._leave, os.getpid())
+            if self._url is None:
+                atexit.register(self._leave, os.getpid())
             self._url = url.replace("/postgres?", f"/{DATABASE}?")
         return self._url
 
@@ -76,6 +81,12 @@ class EmbeddedPostgres:
         """Whether a server answers for this data directory. Starts nothing."""
         pid = self._postmaster_pid()
         return pid is not None and _alive(pid)
+
+    @property
+    def _was_killed(self) -> bool:
+        """Whether the server ended without a word: its file of itself is there, and nobody answers for it."""
+        pid = self._postmaster_pid()
+        return pid is not None and not _alive(pid)
 
     def _postmaster_pid(self) -> int | None:
         """As the server wrote it; it stays behind when the server is killed."""
@@ -115,8 +126,9 @@ class EmbeddedPostgres:
             raise DependencyUnavailable(
                 "the embedded PostgreSQL did not start",
                 expected=f"a server with its data in {self._pgdata}",
-                found=str(problem),
-                remedy=f"See {self._pgdata / 'log'}, choose another --data-dir, or set COMPLIANCE_DATABASE_URL.",
+                found=str(problem) or "a server that is not ready",
+                remedy=f"See {self._pgdata / 'log'}: where it recovers from a crash, run the same command again in a moment;"
+                " else choose another --data-dir, or set COMPLIANCE_DATABASE_URL.",
             ) from problem
 
     def _stop_server(self) -> None:

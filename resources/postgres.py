@@ -57,10 +57,10 @@ class Postgres:
 
     def connect_as_owner(self) -> Connection:
         """A session with the rights of the login itself: for migrations and administration only."""
-        url = self._embedded.start() if self._embedded else self._settings.database_url
-        assert url is not None
         deadline = time.monotonic() + CONNECT_PATIENCE_SECONDS
         while True:
+            url = self._embedded.start() if self._embedded else self._settings.database_url
+            assert url is not None
             try:
                 return psycopg.connect(url, application_name="compliance", connect_timeout=5)
             except psycopg.OperationalError as problem:
@@ -69,7 +69,7 @@ class Postgres:
                         "PostgreSQL is not reachable",
                         expected=f"a server at {_without_password(url)}",
                         found=str(problem).strip(),
-                        remedy="Start it, or unset COMPLIANCE_DATABASE_URL to use the embedded server.",
+                        remedy=self._remedy(problem),
                     ) from problem
                 time.sleep(0.2)
 
@@ -81,6 +81,8 @@ class Postgres:
             try:
                 enter_organization(conn, self.organization_id)
                 yield conn
+                if not conn.closed:
+                    conn.commit()
             except psycopg.OperationalError as problem:
                 if not conn.closed:
                     raise
@@ -88,8 +90,16 @@ class Postgres:
                     "the database went away in the middle of a session",
                     expected="the session to last",
                     found=str(problem).strip().partition("\n")[0],
-                    remedy="Run the same command again: nothing of the open transaction was kept.",
+                    remedy="Run the same command again: what was committed stays, the rest was undone.",
                 ) from problem
+
+    def _remedy(self, problem: psycopg.OperationalError) -> str:
+        """What to do about a server that is not reachable."""
+        if _recovers(problem):
+            return "It starts, or recovers from a crash: run the same command again in a moment. Nothing is lost."
+        if self._embedded:
+            return "It was stopped while it was in use: run the same command again, or `compliance up`."
+        return "Start it, or unset COMPLIANCE_DATABASE_URL to use the embedded server."
 
 
 def organization_of(conn: Connection) -> str:
@@ -118,9 +128,12 @@ def enter_organization(conn: Connection, organization_id: str, role: str = "comp
 def _may_pass(problem: psycopg.OperationalError) -> bool:
     """Whether waiting may help: the server starts or recovers. A wrong password or database will not mend itself."""
     text = str(problem)
-    return any(
-        sign in text for sign in ("starting up", "recovery", "refused", "No such file", "shutting down", "timeout")
-    )
+    return _recovers(problem) or any(sign in text for sign in ("refused", "No such file", "shutting down", "timeout"))
+
+
+def _recovers(problem: psycopg.OperationalError) -> bool:
+    """Whether the server says that it is not ready yet. A refused connection has no SQLSTATE: its words say it."""
+    return any(sign in str(problem) for sign in ("starting up", "recovery", "not yet accepting"))
 
 
 def _without_password(url: str) -> str:

@@ -1,8 +1,9 @@
 """local/extractive-v1: a model that can only quote. It sees the rendered prompt, as any provider would. Pure.
 
 The passages support an answer when they hold enough of the question's words. Then every sentence is scored by the share
-of those words that stand in it, weighted by how rare a word is among the sentences (inverse document frequency), and the
-best sentences of different passages are the answer, verbatim, each cited.
+of those words that stand in it, weighted by how rare a word is among the sentences that hold any (inverse document
+frequency), and the best sentences are the answer, verbatim, each cited. Neither how a document was cut into passages nor
+sentences about something else change it.
 """
 
 import json
@@ -132,7 +133,6 @@ class _Sentence:
     chunk_id: str
     text: str
     words: frozenset[str]
-    rank: int
 
 
 class ExtractiveModel:
@@ -156,7 +156,7 @@ def _read_prompt(prompt: str) -> tuple[str, list[dict[str, str]]]:
 
 
 def _answer(question: str, passages: Sequence[dict[str, str]]) -> dict[str, object]:
-    sentences = [s for rank, passage in enumerate(passages) for s in _sentences(passage, rank)]
+    sentences = [sentence for passage in passages for sentence in _sentences(passage)]
     chosen = _best(_content_words(question), sentences)
     if not chosen:
         return {"decision": "insufficient_evidence", "confidence": 0.0, "segments": [], "citations": []}
@@ -169,29 +169,26 @@ def _answer(question: str, passages: Sequence[dict[str, str]]) -> dict[str, obje
 
 
 def _best(wanted: frozenset[str], sentences: Sequence[_Sentence]) -> list[tuple[float, _Sentence]]:
-    """The best supported sentences of different passages, best first, at most MAX_SEGMENTS."""
-    frequency = Counter(word for sentence in sentences for word in sentence.words & wanted)
+    """The best supported sentences, best first, at most MAX_SEGMENTS. One that several passages hold is of the first of them."""
+    about: dict[str, _Sentence] = {}
+    for sentence in sentences:
+        if sentence.words & wanted:
+            about.setdefault(sentence.text, sentence)
+    frequency = Counter(word for sentence in about.values() for word in sentence.words & wanted)
     if not frequency or len(frequency) < MIN_COVERAGE * len(wanted):
         return []
-    weight = {word: math.log(1 + len(sentences) / count) for word, count in frequency.items()}
+    weight = {word: math.log(1 + len(about) / count) for word, count in frequency.items()}
     total = sum(weight.values())
-    scored = [(sum(weight[word] for word in s.words & wanted) / total, s) for s in sentences]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].rank, pair[1].text))
-    chosen: list[tuple[float, _Sentence]] = []
-    for score, sentence in scored:
-        fresh = all(sentence.chunk_id != s.chunk_id and sentence.text != s.text for _, s in chosen)
-        if score >= MIN_SUPPORT and fresh and len(chosen) < MAX_SEGMENTS:
-            chosen.append((score, sentence))
-    return chosen
+    scored = [(sum(weight[word] for word in s.words & wanted) / total, s) for s in about.values()]
+    supported = [(score, s) for score, s in scored if score >= MIN_SUPPORT]
+    return sorted(supported, key=lambda pair: -pair[0])[:MAX_SEGMENTS]  # of two alike the one that comes first
 
 
-def _sentences(passage: dict[str, str], rank: int) -> list[_Sentence]:
+def _sentences(passage: dict[str, str]) -> list[_Sentence]:
     shortest, longest = SENTENCE_LENGTH
     texts = (match.group().strip() for match in _SENTENCE.finditer(passage["text"]))
     return [
-        _Sentence(passage["chunk_id"], text, _content_words(text), rank)
-        for text in texts
-        if shortest <= len(text) <= longest
+        _Sentence(passage["chunk_id"], text, _content_words(text)) for text in texts if shortest <= len(text) <= longest
     ]
 
 

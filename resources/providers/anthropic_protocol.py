@@ -6,37 +6,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from resources.providers.adapters import Answer
-from resources.providers.bounded_http import bounded_client
 from resources.providers.completion import ModelRequest
 from resources.providers.failures import ProviderFailure
-from resources.providers.sdk_calls import answer_of, called, each, quiet, required_key
-from resources.providers.spec import ProviderSpec
+from resources.providers.sdk_calls import EVENTS, PLAIN, SdkAdapter, answer_of, called, quiet, written
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
 
-PLAIN, EVENTS = {"Accept": "application/json"}, {"Accept": "text/event-stream"}
 #: The protocol demands a bound; this one holds where the request has none.
 USUAL_MAX_TOKENS = 8_192
 
 
-class AnthropicAdapter:
+class AnthropicAdapter(SdkAdapter):
     """One server. The system's text is a field beside the messages."""
-
-    def __init__(self, spec: ProviderSpec, key: str | None) -> None:
-        self.spec = spec
-        self._key = key
 
     @cached_property
     def _client(self) -> "Anthropic":
         from anthropic import Anthropic
 
         quiet("anthropic")
-        spec = self.spec
-        return Anthropic(
-            base_url=spec.base_url, api_key=required_key(spec, self._key), http_client=bounded_client(spec.limits),
-            max_retries=0, timeout=spec.limits.total_seconds, open_telemetry=False,
-        )  # fmt: skip
+        return Anthropic(base_url=self.spec.base_url, open_telemetry=False, **self._bounded())
 
     def prepare(self) -> None:
         """The SDK takes a second to load, its parts when they are first named."""
@@ -62,23 +51,11 @@ class AnthropicAdapter:
         def open_stream() -> Any:
             return self._client.messages.create(**self._asked(model, request), stream=True, extra_headers=EVENTS)
 
-        finished = False
-        with called(open_stream, (AnthropicError,)) as events:
-            for text, ends in each(map(_delta, iter(events)), (AnthropicError,)):
-                if text:
-                    yield text
-                finished = finished or ends
-        if not finished:
-            raise ProviderFailure("cut", "the stream ended without message_stop")
+        return written(open_stream, _delta, (AnthropicError,))
 
     def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """The protocol has none."""
         raise ProviderFailure("bad_request", "the protocol has no embeddings")
-
-    def close(self) -> None:
-        """Ends the connections that are kept."""
-        if "_client" in self.__dict__:
-            self._client.close()
 
     def _asked(self, model: str, request: ModelRequest) -> dict[str, Any]:
         asked: dict[str, Any] = {

@@ -10,8 +10,10 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
+from threading import Thread
 from typing import Any, NoReturn
 
 import httpcore2
@@ -285,8 +287,28 @@ class _Network(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """As httpcore does."""
-        return _Stream(httpcore2.SyncBackend().connect_tcp(host, port, timeout, local_address, socket_options))
+        """As httpcore does, but within the time limit: resolvers know none, and a host of many addresses has it for each."""
+        made: Future[httpcore2.NetworkStream] = Future()
+
+        def connect() -> None:
+            try:
+                stream = httpcore2.SyncBackend().connect_tcp(host, port, timeout, local_address, socket_options)
+            except Exception as problem:  # noqa: BLE001 - it belongs to whoever waits
+                if made.set_running_or_notify_cancel():
+                    made.set_exception(problem)
+            else:
+                if made.set_running_or_notify_cancel():
+                    made.set_result(stream)
+                else:  # too late
+                    stream.close()
+
+        Thread(target=connect, name=f"connect {host}", daemon=True).start()
+        try:
+            return _Stream(made.result(timeout))
+        except TimeoutError as problem:
+            if made.cancel():
+                raise httpcore2.ConnectTimeout from problem
+            return _Stream(made.result())
 
 
 class _Stream(httpcore2.NetworkStream):

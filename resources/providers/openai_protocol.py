@@ -6,38 +6,35 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from resources.providers.adapters import Answer
-from resources.providers.bounded_http import bounded_client
 from resources.providers.completion import ModelRequest
 from resources.providers.failures import ProviderFailure
-from resources.providers.sdk_calls import answer_of, called, each, quiet, required_key, system_and_prompt
-from resources.providers.spec import ProviderSpec
+from resources.providers.sdk_calls import (
+    EVENTS,
+    PLAIN,
+    SdkAdapter,
+    answer_of,
+    called,
+    quiet,
+    system_and_prompt,
+    written,
+)
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
-PLAIN, EVENTS = {"Accept": "application/json"}, {"Accept": "text/event-stream"}
 
-
-class OpenAIAdapter:
+class OpenAIAdapter(SdkAdapter):
     """One server. With the protocol `azure` a model is a deployment: its name stands in the path."""
-
-    def __init__(self, spec: ProviderSpec, key: str | None) -> None:
-        self.spec = spec
-        self._key = key
 
     @cached_property
     def _client(self) -> "OpenAI":
         from openai import AzureOpenAI, OpenAI
 
         quiet("openai")
-        key, spec = required_key(self.spec, self._key), self.spec
-        http, seconds = bounded_client(spec.limits), spec.limits.total_seconds
+        spec = self.spec
         if spec.protocol == "azure":
-            return AzureOpenAI(
-                azure_endpoint=str(spec.base_url), api_version=spec.api_version, api_key=key, http_client=http,
-                max_retries=0, timeout=seconds,
-            )  # fmt: skip
-        return OpenAI(base_url=spec.base_url, api_key=key, http_client=http, max_retries=0, timeout=seconds)
+            return AzureOpenAI(azure_endpoint=str(spec.base_url), api_version=spec.api_version, **self._bounded())
+        return OpenAI(base_url=spec.base_url, **self._bounded())
 
     def prepare(self) -> None:
         """The SDK takes a second to load, its parts when they are first named."""
@@ -65,14 +62,7 @@ class OpenAIAdapter:
                 **self._asked(model, request), stream=True, extra_headers=EVENTS
             )
 
-        finished = False
-        with called(open_stream, (OpenAIError,)) as events:
-            for text, ends in each(map(_delta, iter(events)), (OpenAIError,)):
-                if text:
-                    yield text
-                finished = finished or ends
-        if not finished:
-            raise ProviderFailure("cut", "the stream ended without a finish reason")
+        return written(open_stream, _delta, (OpenAIError,))
 
     def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Vectors of any dimension, all of the same."""
@@ -89,11 +79,6 @@ class OpenAIAdapter:
             return vectors
 
         return called(call, (OpenAIError,))
-
-    def close(self) -> None:
-        """Ends the connections that are kept."""
-        if "_client" in self.__dict__:
-            self._client.close()
 
     def _asked(self, model: str, request: ModelRequest) -> dict[str, Any]:
         asked: dict[str, Any] = {

@@ -1,16 +1,49 @@
-"""What the adapters over vendors' SDKs share: failures found inside an SDK's errors, answers held against their types."""
+"""What the adapters over vendors' SDKs share: the client's bounds, failures found inside an SDK's errors, answers held against
+their types.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from resources.providers.adapters import Answer
+from resources.providers.bounded_http import bounded_client
 from resources.providers.failures import ProviderFailure
 from resources.providers.spec import ProviderSpec
 
 T = TypeVar("T")
+PLAIN, EVENTS = {"Accept": "application/json"}, {"Accept": "text/event-stream"}
 #: What an SDK raises over an answer that is not what the protocol says: it holds nothing against its own types.
 NOT_THE_PROTOCOL: tuple[type[Exception], ...] = (ValueError, AttributeError, TypeError, LookupError, RecursionError)
+
+
+class SdkAdapter:
+    """One server behind an SDK, whose client `_client` a protocol makes with `_bounded` when it is first needed."""
+
+    def __init__(self, spec: ProviderSpec, key: str | None) -> None:
+        self.spec = spec
+        self._key = key
+
+    def _bounded(self) -> dict[str, Any]:
+        """The key, and our HTTP with our time limits: the SDK retries nothing by itself.
+
+        What needs no key is sent a word instead. Raises ProviderFailure where one is named and not set.
+        """
+        spec = self.spec
+        if spec.api_key_variable and not self._key:
+            raise ProviderFailure("unauthorized", f"{spec.api_key_variable} is not set")
+        http = bounded_client(spec.limits)
+        return {
+            "api_key": self._key or "none",
+            "http_client": http,
+            "max_retries": 0,
+            "timeout": spec.limits.total_seconds,
+        }
+
+    def close(self) -> None:
+        """Ends the connections that are kept."""
+        if "_client" in self.__dict__:
+            self.__dict__["_client"].close()
 
 
 def quiet(*loggers: str) -> None:
@@ -19,13 +52,6 @@ def quiet(*loggers: str) -> None:
         logger = logging.getLogger(name)
         if logger.getEffectiveLevel() < logging.INFO:
             logger.setLevel(logging.INFO)
-
-
-def required_key(spec: ProviderSpec, key: str | None) -> str:
-    """The key; what needs none is sent a word instead. Raises ProviderFailure where one is named and not set."""
-    if spec.api_key_variable and not key:
-        raise ProviderFailure("unauthorized", f"{spec.api_key_variable} is not set")
-    return key or "none"
 
 
 def called(call: Callable[[], T], errors: tuple[type[Exception], ...]) -> T:
@@ -39,8 +65,21 @@ def called(call: Callable[[], T], errors: tuple[type[Exception], ...]) -> T:
     raise failure
 
 
-def each(pieces: Iterator[T], errors: tuple[type[Exception], ...]) -> Iterator[T]:
-    """The pieces of a stream, its errors as in `called`."""
+def written(
+    open_stream: Callable[[], Any], delta: Callable[[Any], tuple[str | None, bool]], errors: tuple[type[Exception], ...]
+) -> Iterator[str]:
+    """The texts of a stream's events, errors as in `called`. `delta` gives an event's text and whether it ends the answer."""
+    finished = False
+    with called(open_stream, errors) as events:
+        for text, ends in _each(map(delta, iter(events)), errors):
+            if text:
+                yield text
+            finished = finished or ends
+    if not finished:
+        raise ProviderFailure("cut", "the stream ended before the answer did")
+
+
+def _each(pieces: Iterator[T], errors: tuple[type[Exception], ...]) -> Iterator[T]:
     while True:
         try:
             piece = next(pieces)

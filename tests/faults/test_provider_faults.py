@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compliance_assets.deployment import Deployment
-from compliance_assets.model_decisions.drain import Desk, drain_year
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.router_map import Route, RouterMap
 from compliance_assets.model_decisions.router_store import approve
@@ -19,6 +23,7 @@ from tests.model_servers import ModelServer, model_server
 
 CUSTODY, RESERVE = "Where are the assets of Northwind held?", "What reserve does the fund keep?"
 ROUTE = ("first/big", "second/big")
+PROTOCOLS = ("openai", "anthropic")
 LIMITS = {
     "connect_seconds": 0.5, "first_byte_seconds": 0.5, "between_bytes_seconds": 0.5, "total_seconds": 2.0,
     "max_answer_bytes": 1_000_000,
@@ -57,25 +62,38 @@ def servers() -> Iterator[tuple[ModelServer, ModelServer]]:
 
 
 @pytest.fixture
-def desk(office: Office, servers: tuple[ModelServer, ModelServer], tmp_path: Path) -> Iterator[Desk]:
-    """A route of two providers in the tenancy, approved by a person: one of each protocol."""
-    file = tmp_path / "providers.json"
-    rows = [
-        {
-            "name": name, "protocol": protocol, "base_url": server.base_url(protocol), "data_region": "tenancy",
-            "api_key_variable": "KEY_OF_A_TEST", "limits": LIMITS,
-        }
-        for name, protocol, server in zip(("first", "second"), ("openai", "anthropic"), servers, strict=True)
-    ]  # fmt: skip
-    file.write_text(json.dumps({"schema_version": "1", "providers": rows}))
-    models = Models(provider_specs(file), environment={"KEY_OF_A_TEST": "none"})
-    route = Route(primary=ROUTE[0], fallbacks=ROUTE[1:], temperature=0.0)
-    plain = office.deployment.desk
-    routes = RouterMap(routes={**plain.router_map.routes, "ddq.draft_response": route})
-    with office.deployment.postgres.connect() as conn:
-        approve(conn, office.deployment.keyring, routes, "Rita Revisora", system_clock)
-    yield dataclasses.replace(plain, models=models, router_map=routes)
-    models.close()
+def desk_asking(office: Office, tmp_path: Path) -> Iterator[Callable[[str, str], Desk]]:
+    """A route of two providers in the tenancy, approved by a person: one of each protocol, at the addresses that are given."""
+    opened: list[Models] = []
+
+    def make(first: str, second: str) -> Desk:
+        file = tmp_path / "providers.json"
+        rows = [
+            {
+                "name": name, "protocol": protocol, "base_url": address, "data_region": "tenancy",
+                "api_key_variable": "KEY_OF_A_TEST", "limits": LIMITS,
+            }
+            for name, protocol, address in (("first", PROTOCOLS[0], first), ("second", PROTOCOLS[1], second))
+        ]  # fmt: skip
+        file.write_text(json.dumps({"schema_version": "1", "providers": rows}))
+        opened.append(Models(provider_specs(file), environment={"KEY_OF_A_TEST": "none"}))
+        route = Route(primary=ROUTE[0], fallbacks=ROUTE[1:], temperature=0.0)
+        plain = office.deployment.desk
+        routes = RouterMap(routes={**plain.router_map.routes, "ddq.draft_response": route})
+        with office.deployment.postgres.connect() as conn:
+            approve(conn, office.deployment.keyring, routes, "Rita Revisora", system_clock)
+        office.promote(plain.bundle.with_router_map(routes))
+        return dataclasses.replace(plain, models=opened[-1])
+
+    yield make
+    for models in opened:
+        models.close()
+
+
+@pytest.fixture
+def desk(desk_asking: Callable[[str, str], Desk], servers: tuple[ModelServer, ModelServer]) -> Desk:
+    first, second = (server.base_url(protocol) for server, protocol in zip(servers, PROTOCOLS, strict=True))
+    return desk_asking(first, second)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -113,6 +131,73 @@ def test_when_both_fail_the_work_waits_with_the_reason_and_goes_on_in_order_when
     assert drain_year(back, 2021).decided == 6
     assert office.recorded() == questions
     back.models.close()
+
+
+# ── nobody there ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#: Why nobody is reached -> what the ledger calls it.
+NOBODY = {"closed port": "unreachable", "unknown name": "unreachable", "silent resolver": "connect_timeout"}
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """An address at which nobody is reached. What the system's resolver says of names is ours: a test asks no name server."""
+    asked = socket.getaddrinfo
+
+    def resolve(host: object, *rest: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name == "silent.invalid":
+            time.sleep(2 * LIMITS["connect_seconds"])
+        if name in ("unknown.invalid", "silent.invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return asked(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    addresses = {
+        "closed port": closed,
+        "unknown name": "http://unknown.invalid",
+        "silent resolver": "http://silent.invalid",
+    }
+    return addresses.__getitem__
+
+
+@pytest.mark.parametrize("why", NOBODY)
+def test_where_nobody_is_reached_the_next_answers_in_time(
+    office: Office,
+    desk_asking: Callable[[str, str], Desk],
+    servers: tuple[ModelServer, ModelServer],
+    nowhere: Callable[[str], str],
+    why: str,
+) -> None:
+    office.ask(CUSTODY)
+    report = drain_year(desk_asking(nowhere(why), servers[1].base_url(PROTOCOLS[1])), 2021)
+    failed, answered = office.bodies()[-1]["provider_route"]  # type: ignore[misc]
+
+    assert (report.decided, office.recorded()) == (1, [CUSTODY])
+    assert (failed["provider"], failed["outcome"]) == ("first", NOBODY[why])
+    assert failed["latency_seconds"] < 1.5 * LIMITS["connect_seconds"]
+    assert (answered["provider"], answered["fallback_from"]) == ("second", "first")
+
+
+@pytest.mark.parametrize("why", NOBODY)
+def test_where_none_is_reached_the_work_waits_with_the_reason_and_is_done_when_one_is(
+    office: Office,
+    desk_asking: Callable[[str, str], Desk],
+    servers: tuple[ModelServer, ModelServer],
+    nowhere: Callable[[str], str],
+    why: str,
+) -> None:
+    questions = [f"{CUSTODY} ({number})" for number in range(3)]
+    office.ask(*questions)
+    report = drain_year(desk_asking(nowhere(why), nowhere("closed port")), 2021)
+
+    assert (report.decided, office.recorded()) == (0, [])
+    assert all(state == "queued" and NOBODY[why] in str(reason) for state, reason in office.work().values())
+
+    assert drain_year(desk_asking(nowhere(why), servers[1].base_url(PROTOCOLS[1])), 2021).decided == 3
+    assert office.recorded() == questions
 
 
 def test_a_provider_outside_the_egress_profile_is_denied_before_a_byte_leaves(

@@ -69,6 +69,24 @@ def test_it_sees_the_prompt_alone() -> None:
     assert "Meadow Bank" in quotes(answer)[0]
 
 
+@given(
+    st.sampled_from([10, 40, 90, 170, 200]),
+    st.lists(st.sampled_from(["Nothing to do with it at all here.", "Página em branco."])),
+)
+def test_neither_passages_nor_sentences_about_something_else_change_the_answer(size: int, others: list[str]) -> None:
+    lines = [
+        CUSTODY,
+        LIQUIDITY,
+        "Northwind is held by nobody who says more.",
+        "Assets of Northwind grow slowly in the long run.",
+    ]
+    text = "\n".join(lines)
+    end = text.rfind("\n", 0, size) + 1
+    cut = [piece for piece in (text[:end], text[end:], "\n".join(others)) if piece.strip()]
+
+    assert quotes(answer_to(item(), *cut)) == quotes(answer_to(item(), text))
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 def test_what_a_passage_asks_for_changes_nothing(hostile: str, first: bool) -> None:

@@ -10,11 +10,15 @@ from pathlib import Path
 import dagster as dg
 
 from compliance_assets import keys, metadata, policies
-from compliance_assets.contracts.canonical import sha256_hex
+from compliance_assets.contracts.canonical import digest_of, sha256_hex
+from compliance_assets.model_decisions.decide import code_version
 from compliance_assets.model_decisions.irpf import training
+from compliance_assets.model_decisions.irpf.model import IrpfModel
 from compliance_assets.model_decisions.irpf.return_type import ARTEFACT, CLASSES, ReturnTypeClassifier
 from compliance_assets.model_decisions.irpf.training import Measured
+from resources.mlflow_registries import PREFIX, Registered
 from resources.settings import Settings
+from resources.tracking import RunRecord, tracking_from
 
 EXPERIMENT = "irpf-return-type"
 
@@ -37,7 +41,9 @@ def return_type_classifier(
     file = settings.data_dir / "models" / f"return_type-{digest[:12]}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(artefact)
-    run_id = _logged(settings.data_dir, file, digest, measured, context.run.run_id)
+    tracking = tracking_from(settings)
+    run = tracking.log(_run(file.name, artefact, measured, context.run.run_id))
+    versions = tracking.register(_models(artefact))
     serving = sha256_hex(ARTEFACT.read_bytes())
     parts = {part: [s for s in sentences if s.part == part] for part in ("train", "held_out")}
     return dg.MaterializeResult(
@@ -49,7 +55,8 @@ def return_type_classifier(
             "serving_sha256": serving,
             "is_the_one_that_serves": digest == serving,
             "sentences_sha256": training.digest_of_sentences(),
-            "mlflow_run_id": run_id,
+            **metadata.tracked(run),
+            "mlflow_versions": metadata.versions(versions),
             "sentences": metadata.table(
                 [
                     {"part": part, "label": label, "sentences": sum(s.label == label for s in found)}
@@ -69,18 +76,27 @@ def return_type_classifier(
     )
 
 
-def _logged(data_dir: Path, file: Path, digest: str, measured: Measured, dagster_run_id: str) -> str:
-    """The MLflow run that keeps parameters, metrics and the artefact, in a database under the data directory."""
-    import mlflow
+def _models(artefact: bytes) -> tuple[Registered, ...]:
+    """What answers in this process, by reference, for MLflow's registry: the classifier, and the model that asks it."""
+    code = {file.name: sha256_hex(file.read_bytes()) for file in Path(__file__).parent.iterdir() if file.is_file()}
+    return (
+        Registered(f"{PREFIX}return_type_classifier", sha256_hex(artefact), {"code_version": training.CODE_VERSION}),
+        Registered(f"{PREFIX}{IrpfModel.model.replace('/', '.')}", digest_of(code), {"code_version": code_version()}),
+    )
 
-    mlflow.set_tracking_uri(f"sqlite:///{data_dir / 'mlflow.db'}")
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        mlflow.create_experiment(EXPERIMENT, artifact_location=(data_dir / "mlflow_artifacts").as_uri())
-    mlflow.set_experiment(EXPERIMENT)
+
+def _run(file: str, artefact: bytes, measured: Measured, dagster_run_id: str) -> RunRecord:
+    """Parameters, metrics and the artefact, for MLflow."""
+    digest, sentences = sha256_hex(artefact), training.digest_of_sentences()
     metrics = {**asdict(measured), **{f"recall_{label}": recall for label, recall in measured.recall.items()}}
     del metrics["recall"]
-    with mlflow.start_run(tags={"dagster_run_id": dagster_run_id, "artefact_sha256": digest}) as run:
-        mlflow.log_params({**training.parameters(), "sentences_sha256": training.digest_of_sentences()})
-        mlflow.log_metrics(metrics)
-        mlflow.log_artifact(str(file))
-        return str(run.info.run_id)
+    return RunRecord(
+        experiment=EXPERIMENT,
+        name=f"return type {digest[:12]}",
+        digest=digest_of({"artefact": digest, "sentences": sentences}),
+        params={**training.parameters(), "sentences_sha256": sentences},
+        metrics=metrics,
+        tags={"dagster_run_id": dagster_run_id, "artefact_sha256": digest},
+        datasets={"sentences": sentences},
+        files={file: artefact},
+    )

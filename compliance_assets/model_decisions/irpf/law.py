@@ -14,6 +14,7 @@ from compliance_assets.model_decisions.irpf.passages import Passage, Quote, once
 
 _CENT = Decimal("0.01")
 _AMOUNT = r"R\$\s*([\d.]+,\d{2})"
+_SENTENCE_END = re.compile(r"[.;](?=\s|$)")
 _ARTICLE = re.compile(r"^Art\.[^\n]*(?:\n(?!\s*Art\.|\s*#|\s*\n\s*#)[^\n]*)*", re.MULTILINE)
 
 
@@ -88,7 +89,7 @@ def read_law(passages: Sequence[Passage]) -> Law:
                 found = None if rule in law.articles else wording.search(article[0])
                 if found is None or (rule is Rule.TABLE and not (bands := _bands(passage.text[article.start() :]))):
                     continue
-                law.articles[rule] = _article(passage, article)
+                law.articles[rule] = _quote(passage, rule, article, found.end())
                 law.numbers[rule] = tuple(map(_number, found.groups()))
     return Law(law.articles, law.numbers, bands)
 
@@ -112,8 +113,12 @@ def _bands(text: str) -> tuple[Band, ...]:
     return bands if bands and bands[-1].up_to is None else ()
 
 
-def _article(passage: Passage, article: re.Match[str]) -> Quote:
-    end = article.start() + len(article[0].rstrip())
+def _quote(passage: Passage, rule: Rule, article: re.Match[str], stated: int) -> Quote:
+    """The article up to the end of the sentence that states the rule, at `stated` in it; the table's article with the table."""
+    sentence = _SENTENCE_END.search(article[0], stated)
+    end = article.start() + (sentence.end() if sentence else len(article[0].rstrip()))
+    if rule is Rule.TABLE:
+        end = max(band.end() for band in _BAND.finditer(passage.text, article.start()))
     return Quote(passage.chunk_id, once(passage.text, article.start(), end))
 
 

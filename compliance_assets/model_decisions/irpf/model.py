@@ -1,7 +1,8 @@
 """local/irpf-v1: a model that triages one income-tax return. It sees the rendered prompt, as any provider would. Pure.
 
 It knows how returns are written (labels, records, outlines, letters) and nothing of this one but what the passages say: no
-metadata, no database, and of the law only what stands in the prompt, so that a wrong retrieval shows in its answers.
+metadata, no database, and of the law only what stands in the prompt, so that a wrong retrieval shows in its answers. It does
+as the prompt tells it (instructions.py), so that a worse prompt shows in them too.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from compliance_assets.model_decisions.irpf import letter, outline, page, records
 from compliance_assets.model_decisions.irpf.anomalies import Found, anomalies_of
+from compliance_assets.model_decisions.irpf.instructions import guesses, read_instructions, remembered
 from compliance_assets.model_decisions.irpf.law import Law, read_law
 from compliance_assets.model_decisions.irpf.passages import FilingText, Quote, joined, read_passages
 from compliance_assets.model_decisions.irpf.plain import plain
@@ -85,6 +87,7 @@ class IrpfModel:
 
 def answer_to(prompt: str) -> dict[str, object]:
     """The answer as JSON's own types."""
+    told = read_instructions(prompt)
     windows, rules = read_passages(prompt)
     filing = joined(windows)
     if not _is_a_return(filing.text):
@@ -99,14 +102,16 @@ def answer_to(prompt: str) -> dict[str, object]:
     for one in sorted(stated.fields, key=lambda one: (one.start, one.field)):
         if (quote := answer.quote(one)) is not None:
             answer.fields.append({"name": one.key, "value": one.value, "citation": answer.cite(quote)})
-    law = read_law(rules)
+    if not told.nothing_guessed:
+        answer.fields.extend(guesses(answer.fields))
+    law = read_law(rules) if told.law_of_the_year else remembered(read_law(rules))
     for anomaly in anomalies_of(stated, law):
         _say_anomaly(answer, anomaly, stated, law)
     return {
         "decision": found.value,
         "confidence": round(found.certainty * _share_read(stated), 4),
         "segments": answer.segments,
-        "citations": [{"chunk_id": quote.chunk_id, "quote": quote.text} for quote in answer.citations],
+        "citations": [{"chunk_id": quote.chunk_id, "quote": quote.text} for quote in answer.citations if told.quoted],
         "fields": answer.fields,
         "anomalies": answer.anomalies,
     }

@@ -1,7 +1,8 @@
 """Reads a return that is printed on pages, from its lines of text alone: labels, values beside or under them, tables. Pure.
 
 Where on a page a word stands is not known here, only the order of lines and of what is in them. A line of labels alone has
-its values in the next line, in the same order; of several amounts beside a label the one under the return's year counts.
+its values in the line below, in the same order, or in the one after that where the line between says nothing; of several
+amounts beside a label the one under the return's year counts.
 """
 
 import re
@@ -51,6 +52,7 @@ _VALUE_UNDER = {Field.CORRECTED_RECEIPT: rf"(?:{VALUES[Kind.RECEIPT]}|-+)"}  # a
 _LIST_OF = {"payers": Field.PAYER_ID, "dependants": Field.DEPENDANT_ID}
 _SPECKS = " .:-_|'\"*,`\u2018\u2019\u201c\u201d"
 _TABLES = frozenset({*_LIST_OF, "other"})
+_FARTHEST = 2  # lines from labels to their values: one may have got in between
 _FEWEST_RECEIPT_DIGITS = 4  # fewer are the mark for none, misread
 _FEWEST_ID_DIGITS = 9  # in a row of a table whose number cannot be read
 _DECIMALS = re.compile(r"\d,\d{2}")
@@ -81,10 +83,10 @@ def read(text: str) -> Return:
     """The return as far as its labels and tables are known."""
     lines = list(_lines(text))
     reading = _Reading()
-    skip = False
+    read_before = -1  # the line of values that was read with its labels
     for number, line in enumerate(lines):
-        if skip:
-            skip = False
+        if number == read_before:
+            pass
         elif heading := _heading(line):
             _open(reading, heading, line)
         elif reading.part in _TABLES and (table := _header(line)) is not None:
@@ -94,7 +96,8 @@ def read(text: str) -> Return:
         elif reading.part in _LIST_OF and not _COUNTED.search(line.plain):
             _read_row(reading, line)
         else:
-            skip = _read_line(reading, line, lines[number + 1] if number + 1 < len(lines) else None)
+            under = _read_line(reading, line, lines[number + 1 : number + 1 + _FARTHEST])
+            read_before = read_before if under is None else number + 1 + under
     _count_dependants(reading)
     return gathered(reading.found, "page", reading.lists, reading.unread, reading.empty)
 
@@ -170,14 +173,14 @@ def _count_dependants(reading: _Reading) -> None:
 # --- lines of the form ---
 
 
-def _read_line(reading: _Reading, line: _Line, below: _Line | None) -> bool:
-    """Whether the next line was read with this one, as the values under its labels."""
+def _read_line(reading: _Reading, line: _Line, below: Sequence[_Line]) -> int | None:
+    """Which of the lines below was read with this one, as the values under its labels; None where none was."""
     if years := _YEARS.fullmatch(line.plain.strip()):
         reading.years = tuple(years[0].split())
-        return False
+        return None
     labels = list(labels_in(line.plain))
     if not labels:
-        return False
+        return None
     taken_to = 0
     beside = False
     for index, label in enumerate(labels):
@@ -191,13 +194,23 @@ def _read_line(reading: _Reading, line: _Line, below: _Line | None) -> bool:
             beside = True
             if label.field is not None and _may_state(label.field, line.plain[label.end : end]):
                 reading.unread.add(label.field)
-    if beside or below is None or not _only_labels(line, labels):
-        return False
-    if _read_under(reading, line, labels, below):
-        return True
+    if beside or not below or not _only_labels(line, labels):
+        return None
+    for under, values in enumerate(below):
+        if _read_under(reading, line, labels, values, apart=under > 0):
+            return under
+        if not _says_nothing(values):
+            break
     if len(labels) > 1:  # a row of boxes, and one of them cannot be read
         reading.unread.update(label.field for label in labels if label.field is not None)
-    return False
+    return None
+
+
+def _says_nothing(line: _Line) -> bool:
+    """Whether a line states nothing that a return states: neither a label nor a heading, and no amount."""
+    if _heading(line) or _header(line) or any(True for _ in labels_in(line.plain)):
+        return False
+    return value_pattern(Kind.AMOUNT).search(line.plain) is None
 
 
 def _take(reading: _Reading, line: _Line, label: Label, end: int) -> int | None:
@@ -233,7 +246,8 @@ def _of_the_year(reading: _Reading, line: _Line, begin: int, end: int) -> tuple[
     return amounts[column] if len(amounts) == len(reading.years) else None
 
 
-def _read_under(reading: _Reading, line: _Line, labels: Sequence[Label], below: _Line) -> bool:
+def _read_under(reading: _Reading, line: _Line, labels: Sequence[Label], below: _Line, *, apart: bool) -> bool:
+    """Whether the line has a value for each label. Where it stands `apart` from them the values are cited without them."""
     match = _values_under(tuple(label.field for label in labels)).fullmatch(below.plain)
     if match is None:
         return False
@@ -245,7 +259,8 @@ def _read_under(reading: _Reading, line: _Line, labels: Sequence[Label], below: 
         if value is None:
             continue
         start, stop = _span(below, *span)
-        reading.found.append(Stated(label.field, value, start, stop, (line.start + label.start, stop)))
+        context = (below.start if apart else line.start + label.start, stop)
+        reading.found.append(Stated(label.field, value, start, stop, context))
     return True
 
 

@@ -10,10 +10,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from compliance_assets.governance.redaction import spans
 from compliance_assets.model_decisions.prompt import PASSAGES_MARK, SENT_BACK_MARK
 
 #: A code that stands for a number or a name. In a record of fixed width letters of the next field may follow it directly.
 PSEUDONYM = re.compile(r"[A-Z]{0,6}_[A-Z2-7]{4,}")
+#: What redaction may take the number of a person, a firm or a receipt for; the other kinds are words or addresses.
+NUMBER_TAGS = tuple(
+    spans.TAGS.get(kind, kind)
+    for kind in (
+        spans.CPF, spans.CNPJ, spans.KNOWN, spans.PIS, spans.RG, spans.VOTER, spans.LICENCE, spans.HEALTH_CARD, spans.SSN,
+        spans.NHS, spans.PASSPORT, spans.IBAN, spans.CARD, spans.ACCOUNT, spans.AGENCY, spans.PIX, spans.PHONE,
+    )
+)  # fmt: skip
+#: A pseudonym of a number. Where the number was too short for its kind, the kind is left out.
+HIDDEN_NUMBER = re.compile(rf"(?:{'|'.join(NUMBER_TAGS)})?_[A-Z2-7]{{4,}}")
 _FILING, _RULES = "filing", "rules"
 _LONGEST_GROWTH = 400  # characters that a quote may grow by until it stands in its passage once
 _STEP = 24  # characters of a word that a quote grows by at a time: more are a record without words
@@ -51,7 +62,7 @@ class FilingText:
     def quote(self, start: int, end: int) -> Quote | None:
         """`text[start:end]` without the white space around it, from the first window that holds all of it; None if none does.
 
-        It is grown word by word where the same characters stand in the window more than once.
+        It is grown word by word where the same characters stand in the filing more than once.
         """
         while start < end and self.text[start].isspace():
             start += 1
@@ -62,7 +73,7 @@ class FilingText:
         for index in range(bisect_right(self.starts, start)):
             window, at = self.windows[index].text, self.starts[index]
             if end - at <= len(window) and window[start - at : end - at] == self.text[start:end]:
-                return Quote(self.windows[index].chunk_id, once(window, start - at, end - at))
+                return Quote(self.windows[index].chunk_id, once(window, start - at, end - at, self.text))
         return None
 
 
@@ -90,16 +101,21 @@ def joined(windows: Sequence[Passage]) -> FilingText:
     return FilingText("".join(pieces), tuple(windows), tuple(starts))
 
 
-def once(text: str, start: int, end: int) -> str:
+def once(text: str, start: int, end: int, whole: str = "") -> str:
     """`text[start:end]` with the whole of the pseudonyms it touches, grown by words until it stands in the text once.
 
-    A short number is grown too: it may stand in what is hidden.
+    It grows as well while it stands more than once in the `whole` that the text is a window of: what is cited does then not
+    hang on where windows begin. A short number is grown too: it may stand in what is hidden.
     """
     start, end = _whole(text, start, end)
     lowest, highest = max(start - _LONGEST_GROWTH, 0), min(end + _LONGEST_GROWTH, len(text))
-    while _stands_again(text, text[start:end]) and start > lowest:
+
+    def again() -> bool:
+        return any(_stands_again(there, text[start:end]) for there in (text, whole))
+
+    while again() and start > lowest:
         start, _ = _whole(text, _word_before(text, start), end)
-    while _stands_again(text, text[start:end]) and end < highest:
+    while again() and end < highest:
         _, end = _whole(text, start, _word_after(text, end))
     return text[start:end].strip()
 

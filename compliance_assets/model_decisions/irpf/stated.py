@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from compliance_assets.model_decisions.irpf.passages import PSEUDONYM
+from compliance_assets.model_decisions.irpf.passages import HIDDEN_NUMBER
 from compliance_assets.normalised_documents.filings.fields import DEDUCTIONS, REPEATED, Field, Kind
 from compliance_assets.normalised_documents.filings.values import canonical
 
@@ -82,7 +82,7 @@ def gathered(
 
 def value_of(kind: Kind, printed: str) -> str | None:
     """The canonical value of what is printed, a pseudonym as it is; None if it is no value of the kind."""
-    if kind in (Kind.CPF, Kind.CPF_OR_CNPJ, Kind.RECEIPT) and PSEUDONYM.fullmatch(printed.strip()):
+    if kind in (Kind.CPF, Kind.CPF_OR_CNPJ, Kind.RECEIPT) and HIDDEN_NUMBER.fullmatch(printed.strip()):
         return printed.strip()
     if kind in (Kind.CPF, Kind.CPF_OR_CNPJ):  # OCR takes one mark for another; a digit is never supplied
         return canonical(kind, re.sub(r"\D", "", printed))
@@ -96,9 +96,11 @@ def is_hidden(value: str) -> bool:
 
 def same_person(one: str, other: str) -> bool:
     """Whether two numbers are of one person; a pseudonym's code is the same at any length, and cut to it."""
+    if one == other:
+        return True
     codes = [_CODE.fullmatch(number) for number in (one, other)]
     if not all(codes):
-        return one == other
+        return False
     first, second = (code[1] for code in codes if code)
     shared = min(len(first), len(second))
     return shared >= _FEWEST_CODE and first[:shared] == second[:shared]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from compliance_assets.model_decisions.irpf.passages import NUMBER_TAGS
 from compliance_assets.normalised_documents.filings.fields import Field, Kind
 
 #: Between a label and its value: dots, colons, what OCR makes of a rule.
@@ -18,7 +19,7 @@ LEADERS = re.compile(r"[\s.,:;·…|=>_?!*º]*(?:-(?![\d]))?[\s.,:;·…|=>_?!*�
 #: The same with a speck that OCR took for a letter.
 SPECKLED = re.compile(LEADERS.pattern + r"(?:\w\s{1,3})?")
 _HIDDEN = r"[a-z]{0,6}_[a-z0-9]{4,}"
-_HIDDEN_NUMBER = r"(?<![a-z_])(?!name_|addr_|mail_|url_)[a-z]{2,6}_[a-z0-9]{6,}"
+_HIDDEN_NUMBER = rf"(?<![a-z_])(?:{'|'.join(NUMBER_TAGS).lower()})_[a-z2-7]{{6,}}"
 _MARK = r"\s?[.,\-/]?\s?"
 _CPF = rf"\d{{3}}{_MARK}\d{{3}}{_MARK}\d{{3}}{_MARK}\d{{2}}(?!\d)"
 _CNPJ = rf"\d{{2}}{_MARK}\d{{3}}{_MARK}\d{{3}}{_MARK}\d{{4}}{_MARK}\d{{2}}(?!\d)"

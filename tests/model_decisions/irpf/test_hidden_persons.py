@@ -54,3 +54,9 @@ def test_one_person_is_the_same_at_any_length() -> None:
     assert same_person("CPF_K3F2A7M4XQ", "CPF_K3F2A7M")
     assert not same_person("CPF_K3F2A7M4XQ", "CPF_K3F2B7M")
     assert not same_person("CPF_K3F2A7M4XQ", "12345678909")
+
+
+def test_one_short_pseudonym_is_one_person() -> None:
+    """A place with room for fewer characters of a code than two pseudonyms have to share."""
+    assert same_person("CPF_K3F2", "CPF_K3F2")
+    assert not same_person("CPF_K3F2", "CPF_K3F2A7M4XQ"), "four characters of a code say too little"
