@@ -1,6 +1,5 @@
 """What the longer verbs do: sequences of job runs and of work, in the order that a person would start them."""
 
-import json
 import os
 import secrets
 import time
@@ -18,8 +17,11 @@ from compliance_assets.contracts.text import storable
 from compliance_assets.deployment import Deployment
 from compliance_assets.evidence import store as evidence_store
 from compliance_assets.model_decisions import store as decision_store
+from compliance_assets.model_decisions.ddq import DdqReport, answer_questionnaire
 from compliance_assets.model_decisions.drain import drain_year, needs_deciding
 from compliance_assets.model_decisions.pending import TRIAGE, enqueue_filings, years_with_filings
+from compliance_assets.model_decisions.questionnaire import read_rows
+from compliance_assets.model_decisions.releases.serving import served
 from compliance_assets.model_decisions.work import WorkItem, work_item_from_row
 from compliance_assets.normalised_documents import store as document_store
 from compliance_assets.raw_pulls import store as pull_store
@@ -75,12 +77,29 @@ def decide(deployment: Deployment, items: Sequence[WorkItem]) -> list[ResponseEn
     _refuse_unknown_years(deployment, items)
     deployment.prepare()
     with deployment.postgres.connect() as conn:
-        decision_store.enqueue(conn, [item for item in items if needs_deciding(conn, deployment.desk, item)])
+        at = served(deployment.desk, conn)
+        decision_store.enqueue(conn, [item for item in items if needs_deciding(conn, at.release, item)])
         queued = decision_store.queued_years(conn)
     for year in sorted({item.year for item in items} & set(queued)):
         drain_year(deployment.desk, year)
     checkpoint_ledger(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
     return _envelopes(deployment, items)
+
+
+def ddq(
+    deployment: Deployment, path: Path, year: int | None = None, category: str | None = None, out: Path | None = None
+) -> DdqReport:
+    """Answer a whole questionnaire now, without a Dagster run. Running it again decides nothing twice."""
+    deployment.prepare()
+    return answer_questionnaire(
+        deployment.desk,
+        deployment.checkpoint_log,
+        deployment.settings.years,
+        path,
+        year=year,
+        filer_category=category,
+        out=out,
+    )
 
 
 def triage(deployment: Deployment, years: Sequence[int] = ()) -> dict[str, object]:
@@ -121,7 +140,8 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
     _take_in(deployment, source, report)
     stale = _stale(deployment)
     with deployment.postgres.connect() as conn:
-        waiting = [i for i in items if i.year in stale or needs_deciding(conn, deployment.desk, i)]
+        at = served(deployment.desk, conn)
+        waiting = [i for i in items if i.year in stale or needs_deciding(conn, at.release, i)]
         decision_store.enqueue(conn, waiting)
         queued = decision_store.queued_years(conn)
         indexed = decision_store.indexed_years(conn, deployment.settings.years)
@@ -177,27 +197,8 @@ def export_file(deployment: Deployment, format: str, out: Path, since: int, open
 
 def read_questions(path: Path, workload: str) -> list[tuple[WorkItem, frozenset[Page]]]:
     """The rows of a questions file with their gold pages, where they have any. Raises InvalidInput naming the row."""
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as problem:
-                raise InvalidInput(
-                    f"row {number} of the questions file is not usable",
-                    expected="a JSON object",
-                    found=str(problem),
-                    remedy=f"Correct line {number} of {path}.",
-                ) from None
-            rows.append((work_item_from_row(row, workload, number), gold_pages_of(row)))
-    if not rows:
-        raise InvalidInput(
-            "the questions file has no rows",
-            expected='lines such as {"id": "q1", "question": "…", "year": 2023, "filer_category": "…"}',
-            found="an empty file",
-            remedy=f"Fill {path}.",
-        )
-    return rows
+    rows = read_rows(path.name, path.read_bytes())
+    return [(work_item_from_row(row.values, workload, row.number), gold_pages_of(row.values)) for row in rows]
 
 
 def usable_question(text: str) -> str:

@@ -22,19 +22,31 @@ import compliance_assets.review.assets
 import compliance_assets.review.checks
 import compliance_assets.year_index.assets
 import compliance_assets.year_index.checks
+import evals.ablation_assets
+import evals.gate.assets
+import evals.gate.checks
 import evals.golden.assets
 import evals.golden.checks
+import evals.promotion.assets
+import evals.promotion.checks
+import evals.tracking.assets
+import evals.tracking.checks
+import evals.watch.assets
+import evals.watch.checks
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import router_assets, router_checks
 from compliance_assets.model_decisions.irpf import assets as irpf_assets
 from compliance_assets.model_decisions.irpf import checks as irpf_checks
-from jobs import corpus_to_ledger, decide, ledger, replicate
+from jobs import corpus_to_ledger, decide, evaluate, ledger, nightly_evaluation, replicate, shadow_decisions
+from jobs.ddq_batch import ddq_batch
 from jobs.deliver_notifications import deliver_notifications
 from jobs.siem_export import export_to_siem
 from resources.settings import Settings
 from resources.telemetry import contain
+from sensors.candidate_changes import candidate_changes
 from sensors.ledger_watch import ledger_watch
 from sensors.pending_filings import pending_filings
+from sensors.pointer_drift import pointer_drift
 from sensors.queue_recovery import queue_recovery
 from sensors.review_pager import review_pager
 from sensors.siem_export import siem_export
@@ -52,6 +64,10 @@ ROOMS = (
     compliance_assets.audit_ledger,
     compliance_assets.evidence,
     evals.golden,
+    evals.tracking,
+    evals.gate,
+    evals.promotion,
+    evals.watch,
 )
 
 
@@ -60,18 +76,36 @@ def build_defs(deployment: Deployment | None = None) -> dg.Definitions:
     deployment = deployment or Deployment(Settings.from_environment())
     contain(deployment.settings.data_dir)
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([*(room.assets for room in ROOMS), router_assets, irpf_assets]),
+        assets=dg.load_assets_from_modules([*(room.assets for room in ROOMS), router_assets, irpf_assets, evals.ablation_assets]),
         asset_checks=dg.load_asset_checks_from_modules([*(room.checks for room in ROOMS), router_checks, irpf_checks]),
         jobs=[
             *corpus_to_ledger.JOBS,
             *ledger.JOBS,
             *replicate.JOBS,
             *decide.JOBS,
+            *evaluate.JOBS,
+            *nightly_evaluation.JOBS,
+            *shadow_decisions.JOBS,
+            ddq_batch,
             export_to_siem,
             deliver_notifications,
         ],
-        schedules=[*ledger.SCHEDULES, *replicate.SCHEDULES],
-        sensors=[source_changes, pending_filings, queue_recovery, review_pager, ledger_watch, siem_export],
+        schedules=[
+            *ledger.SCHEDULES,
+            *replicate.SCHEDULES,
+            *nightly_evaluation.SCHEDULES,
+            *shadow_decisions.SCHEDULES,
+        ],
+        sensors=[
+            source_changes,
+            pending_filings,
+            queue_recovery,
+            review_pager,
+            candidate_changes,
+            pointer_drift,
+            ledger_watch,
+            siem_export,
+        ],
         resources=deployment.resources(),
         executor=dg.in_process_executor,  # a year's steps follow each other: processes would only load the model again
     )

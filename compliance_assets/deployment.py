@@ -13,13 +13,15 @@ from compliance_assets.governance.egress import DOCUMENT as EGRESS
 from compliance_assets.governance.egress import EgressProfile, profile_named
 from compliance_assets.governance.policy import POLICIES
 from compliance_assets.migrations.runner import migrate
-from compliance_assets.model_decisions.drain import Desk
+from compliance_assets.model_decisions.desk import Desk
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.irpf.model import IrpfModel
+from compliance_assets.model_decisions.releases.bundle import ReleaseBundle, bundle_of
 from compliance_assets.model_decisions.router_map import RouterMap, router_map_of
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
 from compliance_assets.review.notifications import Recipients, recipients_from
 from compliance_assets.year_index.pointers import adopt_pointers
+from evals.promotion.control import ChangeControl
 from resources.checkpoint_log import CheckpointLog
 from resources.clock import system_clock
 from resources.embedder import Embedder, embedder_from
@@ -31,6 +33,7 @@ from resources.postgres import Postgres
 from resources.progress import Progress, Silent
 from resources.providers import Models, provider_specs
 from resources.settings import Settings
+from resources.tracking import tracking_from
 
 DAGSTER_YAML = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
 
@@ -116,6 +119,11 @@ class Deployment:
         return router_map_of(self.settings.organization_id, self.settings.router_map)
 
     @cached_property
+    def bundle(self) -> ReleaseBundle:
+        """The files of the working tree: a candidate until a release with them is in production."""
+        return bundle_of(self.router_map, self.policy.bundle)
+
+    @cached_property
     def egress_profile(self) -> EgressProfile:
         """Where a model may be asked, as the policy's data says."""
         return profile_named(self.settings.egress_profile, self.policy.bundle.documents.get(EGRESS))
@@ -128,7 +136,7 @@ class Deployment:
             self.embedder,
             self.models,
             self.policy,
-            self.router_map,
+            self.bundle,
             self.egress_profile,
             self.keyring,
             system_clock,
@@ -136,6 +144,12 @@ class Deployment:
             self.settings.deciders,
             self.recipients.kinds,
         )
+
+    @cached_property
+    def change_control(self) -> ChangeControl:
+        """What every step of a release is held against. Raises InvalidInput for a deployment window that is none."""
+        settings = self.settings
+        return ChangeControl(self.desk, settings.change_board, settings.deployment_window, tracking_from(settings))
 
     @cached_property
     def recipients(self) -> Recipients:
@@ -161,6 +175,7 @@ class Deployment:
             "checkpoint_log": self.checkpoint_log,
             "archive": self.archive,
             "desk": self.desk,
+            "change_control": self.change_control,
             "policy": self.policy,
             "routes": self.router_map,
             "recipients": self.recipients,

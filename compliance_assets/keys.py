@@ -19,6 +19,13 @@ GOLDEN_SET = dg.AssetKey("golden_set")
 POLICY_BUNDLE = dg.AssetKey("policy_bundle")
 ROUTER_MAP = dg.AssetKey("router_map")
 RETURN_TYPE_CLASSIFIER = dg.AssetKey("return_type_classifier")
+PROMPT_VERSIONS = dg.AssetKey("prompt_versions")
+THRESHOLD_POLICY = dg.AssetKey("threshold_policy")
+EVAL_REPORT = dg.AssetKey("eval_report")
+PROMOTION_RECEIPT = dg.AssetKey("promotion_receipt")
+PRODUCTION_RELEASE = dg.AssetKey("production_release")
+PROD_TRAFFIC = dg.AssetKey("prod_traffic_30d")
+ABLATION_REPORT = dg.AssetKey("ablation_report")
 REVIEW_QUEUE = dg.AssetKey("review_queue")
 REVIEW_OUTCOMES = dg.AssetKey("review_outcomes")
 
@@ -31,4 +38,16 @@ PROOF = (LEDGER_CHECKPOINTS, WORM_REPLICA)
 #: What people made of decisions: over all years.
 REVIEW = (REVIEW_QUEUE, REVIEW_OUTCOMES)
 #: What decides whether a change may serve.
-CONTROL = (GOLDEN_SET, POLICY_BUNDLE, ROUTER_MAP, RETURN_TYPE_CLASSIFIER)
+CONTROL = (
+    GOLDEN_SET,
+    PROMPT_VERSIONS,
+    THRESHOLD_POLICY,
+    POLICY_BUNDLE,
+    ROUTER_MAP,
+    RETURN_TYPE_CLASSIFIER,
+    EVAL_REPORT,
+    PROMOTION_RECEIPT,
+    PRODUCTION_RELEASE,
+    PROD_TRAFFIC,
+    ABLATION_REPORT,
+)

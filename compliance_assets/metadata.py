@@ -11,6 +11,9 @@ from typing import Any
 
 import dagster as dg
 
+from resources.mlflow_registries import Version
+from resources.tracking import NotTracked, TrackedRun
+
 PREVIEW_ROWS = 50
 
 # A digest may hold eleven digits in a row; they are nobody's.
@@ -27,6 +30,25 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.Table
 def masked(text: str) -> str:
     """The text with every CPF in it masked: people put them into file names, and the event log is kept for ever."""
     return _DIGEST_OR_CPF.sub(lambda match: match[0] if match["digest"] else "***", text)
+
+
+def tracked(run: TrackedRun | NotTracked) -> dict[str, dg.MetadataValue]:
+    """The link to a run in MLflow: its page, or how to open it where no server is; else that there is none, and why."""
+    if isinstance(run, NotTracked):
+        return {"mlflow_run": dg.MetadataValue.text(f"not tracked: {masked(run.why)}")}
+    link = (
+        dg.MetadataValue.url(run.url)
+        if run.url
+        else dg.MetadataValue.md(f"`{run.command}`, then `http://127.0.0.1:5000/{run.page}`")
+    )
+    return {"mlflow_run_id": dg.MetadataValue.text(run.run_id), "mlflow_run": link}
+
+
+def versions(registered: Sequence[Version] | NotTracked) -> str:
+    """What MLflow's registries call what was registered; else that they do not hold it, and why."""
+    if isinstance(registered, NotTracked):
+        return f"not registered: {masked(registered.why)}"
+    return ", ".join(f"{version.name}/{version.number}" for version in registered)
 
 
 def rate(count: int, seconds: float) -> float:

@@ -108,6 +108,19 @@ def show_decisions(envelopes: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def show_ddq(report: Mapping[str, Any]) -> None:
+    """What became of a questionnaire, and why questions of it wait."""
+    _facts(
+        {
+            "questionnaire": f"{report['batch']}, {report['questions']:,} questions, {report['decided_now']:,} decided now",
+            "questions": _counts(report["statuses"]),
+            "reasons": _counts(report["reasons"]) if report["reasons"] else "none",
+            "time": f"{report['seconds']:.1f} s",
+        }
+    )
+    say(f"Answers: {report['answers']}")()  # whole, to be copied
+
+
 def show_lineage(steps: Mapping[str, Any]) -> None:
     """The way of a decision, raw objects first, ledger entry last."""
     console = Console()
@@ -349,6 +362,26 @@ def show_routes(found: Mapping[str, Any]) -> None:
     ]
     _table("Routes", ("workload", "primary", "fallbacks", "temperature"), rows)
     _facts({"digest": found["digest"], "approved by": found["approver"] or "nobody: it does not serve"})
+
+
+def show_tuned_threshold(found: Mapping[str, Any]) -> None:
+    """The threshold that was chosen, and what bounds it."""
+    bound = found["bound"]
+    said = {"workload": found["workload"], "before": _threshold(found["auto_decide_before"])}
+    if bound is None:
+        said |= {"now": f"{_threshold(None)}: no threshold bounds the error at {found['target']:.2%}"}
+    else:
+        said |= {
+            "now": _threshold(bound["threshold"]),
+            "wrong at most": f"{bound['upper']:.3%} with {bound['confidence_level']:.0%}; target {bound['target']:.2%}",
+            "seen": f"{bound['errors']:,} wrong of {bound['n']:,} that reach it, {bound['searched']} thresholds tested",
+            "coverage": f"{bound['coverage']:.1%} of {found['cases']:,} cases",
+        }
+    _facts({**said, "reviewed": f"{found['reviewed']:,} decisions", "candidate": found["candidate"]})
+
+
+def _threshold(value: float | None) -> str:
+    return "a person decides everything" if value is None else f"{value:g}"
 
 
 def _show_outcomes(filings: Sequence[Mapping[str, Any]]) -> None:

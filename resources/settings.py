@@ -38,7 +38,9 @@ class Settings:
     `router_map` and `providers` are files that say which models answer a workload and how they are reached; without them all
     is answered in process. `policy_folder` holds the policy (None: the shipped one), `opa_url` is a server that evaluates it
     instead of this process. `egress_profile` names the regions that a model may be asked in. `deciders`: how many items are
-    decided at once. `notify_urls` (apprise) and `webhooks` (event, URL) are told what a person has to know.
+    decided at once. `notify_urls` (apprise) and `webhooks` (event, URL) are told what a person has to know. Evaluations are
+    tracked in MLflow at `tracking_uri`. Two of the `change_board` approve a release, which is promoted within the
+    `deployment_window`, such as `Mon-Thu 09:00-16:00 America/Sao_Paulo`; empty: at any time.
     """
 
     data_dir: Path
@@ -66,6 +68,9 @@ class Settings:
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     webhooks: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     webhook_secret: str = field(default="", repr=False)
+    tracking_uri: str = field(default="", repr=False)  # a URI may hold a password
+    change_board: tuple[str, ...] = ()
+    deployment_window: str = ""
 
     @classmethod
     def from_environment(
@@ -100,15 +105,23 @@ class Settings:
             opa_token=env.get("COMPLIANCE_OPA_TOKEN", ""),
             egress_profile=env.get("COMPLIANCE_EGRESS_PROFILE", DEFAULT_EGRESS_PROFILE),
             deciders=_deciders(env.get("COMPLIANCE_DECIDERS", "1")),
-            notify_urls=tuple(filter(None, (url.strip() for url in env.get("COMPLIANCE_NOTIFY_URLS", "").split(",")))),
+            notify_urls=_names(env.get("COMPLIANCE_NOTIFY_URLS", "")),
             webhooks=_webhooks(env.get("COMPLIANCE_WEBHOOKS", "")),
             webhook_secret=env.get("COMPLIANCE_WEBHOOK_SECRET", ""),
+            tracking_uri=env.get("COMPLIANCE_MLFLOW_URI") or f"sqlite:///{root / 'mlflow.db'}",
+            change_board=_names(env.get("COMPLIANCE_CHANGE_BOARD", "")),
+            deployment_window=env.get("COMPLIANCE_DEPLOYMENT_WINDOW", ""),
         )
 
     @property
     def dagster_home(self) -> Path:
         """Dagster's own runs and event log: navigation, not the record."""
         return self.data_dir / "dagster"
+
+
+def _names(value: str) -> tuple[str, ...]:
+    """What commas separate."""
+    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 def _organization(value: str) -> str:

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.drain import Desk
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.releases.serving import served
 from jobs.decide import drain_queue
 
 
@@ -14,9 +15,10 @@ def queue_recovery(
     """Nothing is sent to try a model: it counts as back when its server answers at all. One run at a time for a year."""
     with desk.postgres.connect() as conn:
         waiting = store.postponed_work(conn)
-    if not waiting:
-        return dg.SkipReason("Nothing waits for a model.")
-    ready = sorted({(year, since) for year, workload, since in waiting if _answers(desk, workload)})
+        if not waiting:
+            return dg.SkipReason("Nothing waits for a model.")
+        at = served(desk, conn).desk
+    ready = sorted({(year, since) for year, workload, since in waiting if _answers(at, workload)})
     if not ready:
         return dg.SkipReason(f"{len(waiting)} kinds of work wait; none of their models answers.")
     requests = [

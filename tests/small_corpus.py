@@ -11,7 +11,6 @@ from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.deployment import Deployment
 from compliance_assets.embeddings import store as embedding_store
-from compliance_assets.model_decisions.router_map import SHIPPED_DEFAULT
 from compliance_assets.raw_pulls import store as pull_store
 from compliance_assets.year_index.build import BuildReport, build_year
 from resources.settings import Settings
@@ -35,16 +34,6 @@ def new_deployment(database_url: str, session_dir: Path, **environment: str) -> 
     made = Deployment(settings)
     made.prepare()
     return made
-
-
-def put_router_map_in_service(deployment: Deployment) -> None:
-    """As if the shipped map had served before, without the entry that says so: for tests that count entries."""
-    with deployment.postgres.connect() as conn:
-        conn.execute(
-            "INSERT INTO compliance.router_map_approvals (organization_id, digest, approver, approved_at)"
-            " VALUES (compliance.current_organization(), %s, %s, now())",
-            [deployment.router_map.digest, SHIPPED_DEFAULT],
-        )
 
 
 class SmallCorpus:

@@ -20,7 +20,12 @@ def test_the_lineage_is_the_one_of_the_plan() -> None:
     assert set(graph.get_all_asset_keys()) == {*order, *keys.PROOF, *keys.REVIEW, *keys.CONTROL}
     assert graph.get(keys.LEDGER_CHECKPOINTS).parent_keys == {keys.AUDIT_LEDGER, keys.YEAR_INDEX}
     assert graph.get(keys.WORM_REPLICA).parent_keys == {keys.LEDGER_CHECKPOINTS}
-    assert graph.get(keys.MODEL_DECISIONS).parent_keys == {keys.YEAR_INDEX, keys.POLICY_BUNDLE, keys.ROUTER_MAP}
+    assert graph.get(keys.MODEL_DECISIONS).parent_keys == {keys.YEAR_INDEX, keys.PRODUCTION_RELEASE}
+    assert graph.get(keys.PRODUCTION_RELEASE).parent_keys == {keys.PROMOTION_RECEIPT}
+    assert graph.get(keys.PROMOTION_RECEIPT).parent_keys == {keys.EVAL_REPORT}
+    assert graph.get(keys.EVAL_REPORT).parent_keys == {
+        keys.GOLDEN_SET, keys.PROMPT_VERSIONS, keys.THRESHOLD_POLICY, keys.ROUTER_MAP, keys.POLICY_BUNDLE
+    }  # fmt: skip
     assert all(before in graph.get(after).parent_keys for before, after in itertools.pairwise(order))
     assert {key for key in order if graph.get(key).partitions_def is None} == set(keys.INTAKE)
 
@@ -62,12 +67,13 @@ def test_jobs_and_sensors_are_the_documented_ones() -> None:
     assert jobs == {
         "corpus_to_ledger", "intake", "reindex_year", "check_golden_set",
         "checkpoint_ledger", "verify_ledger", "replicate_ledger", "export_to_siem", "decide_pending", "drain_queue",
-        "deliver_notifications",
+        "deliver_notifications", "ddq_batch", "evaluate_candidate", "nightly_evaluation", "shadow_decisions",
     }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "source_changes", "pending_filings", "queue_recovery", "review_pager", "ledger_watch", "siem_export",
+        "candidate_changes", "pointer_drift",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {
-        "checkpoint_hourly", "verify_nightly", "replicate_nightly",
+        "checkpoint_hourly", "verify_nightly", "replicate_nightly", "evaluate_nightly", "shadow_decisions_hourly",
     }  # fmt: skip
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)

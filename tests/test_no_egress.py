@@ -53,6 +53,19 @@ LISTENER = textwrap.dedent("""
     print("ATTEMPTS", len(seen), sorted(set(seen)))
     sys.exit(code)
 """)
+TRACKED = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    from resources.mlflow_registries import Registered
+    from resources.settings import Settings
+    from resources.tracking import RunRecord, TrackedRun, tracking_from
+
+    tracking = tracking_from(Settings.from_environment({}, data_dir=Path(sys.argv[1])))
+    run = RunRecord("trials", "a run", "0" * 64, {}, {"type_right": 1.0}, {}, files={"report.md": b"# Report"})
+    assert isinstance(tracking.log(run), TrackedRun)
+    entries = [Registered("compliance.a.prompt", "1" * 64, {}, "Text."), Registered("compliance.a.model", "2" * 64, {})]
+    assert len(tracking.mirror_production("a release", entries)) == len(tracking.aliases()) == 2
+""")
 WAY_OUT = (
     "ip link set lo up && ip link add out type veth peer name far && "
     "echo 1 > /proc/sys/net/ipv6/conf/out/disable_ipv6 && echo 1 > /proc/sys/net/ipv6/conf/far/disable_ipv6 && "
@@ -86,6 +99,17 @@ def test_the_demo_does_not_even_try_to_connect(data_dir: Path) -> None:
     listening = [sys.executable, "-c", LISTENER, str(COMPLIANCE), "demo", "--data-dir", str(data_dir)]
 
     done = _in_namespace(WAY_OUT, *listening, COMPLIANCE_OCR="rapidocr")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ATTEMPTS 0" in done.stdout, done.stdout.splitlines()[-1]
+
+
+def test_tracking_an_evaluation_does_not_even_try_to_connect(data_dir: Path) -> None:
+    """As in production: in a test or a CI job MLflow is silent by itself."""
+    as_in_production = ["env", "-u", "PYTEST_CURRENT_TEST", "-u", "CI", "-u", "DO_NOT_TRACK"]
+    listening = [sys.executable, "-c", LISTENER, sys.executable, "-c", TRACKED, str(data_dir)]
+
+    done = _in_namespace(WAY_OUT, *as_in_production, "-u", "MLFLOW_DISABLE_TELEMETRY", *listening)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ATTEMPTS 0" in done.stdout, done.stdout.splitlines()[-1]

@@ -43,6 +43,17 @@ def verifier_of(keyring: Keyring, organization_id: str) -> note.Verifier:
     return signer_of(keyring, organization_id).verifier
 
 
+def named_signer(conn: Connection, keyring: Keyring) -> note.Signer:
+    """Who signs now, by a key that the ledger names: the first one becomes part of the chain here.
+
+    Raises IntegrityError for a key that was put in its place without saying so.
+    """
+    store.lock_tree(conn)
+    signer = signer_of(keyring, organization_of(conn))
+    _name_key_once(conn, keyring, signer.verifier.vkey)
+    return signer
+
+
 def checkpoint_ledger(postgres: Postgres, keyring: Keyring, log: CheckpointLog) -> SignedCheckpoint | None:
     """Sign the tree as it stands, then publish what is not published yet. None for an empty ledger. Idempotent."""
     with postgres.connect() as conn:
@@ -59,12 +70,10 @@ def sign_checkpoint(conn: Connection, keyring: Keyring) -> SignedCheckpoint | No
     end = store.head(conn)
     if end.seq == 0 or (latest and latest.size == end.seq and _newest_key(conn) is not None):
         return latest
-    organization_id = organization_of(conn)
-    signer = signer_of(keyring, organization_id)
-    _name_key_once(conn, keyring, signer.verifier.vkey)
+    signer = named_signer(conn, keyring)
     tree = grow(conn, keyring)
     _refuse_fork(conn, latest, tree)
-    head = checkpoint.Checkpoint(origin_of(organization_id), tree.size, tree.root())
+    head = checkpoint.Checkpoint(signer.name, tree.size, tree.root())
     store.add_checkpoint(conn, head.size, head.root, checkpoint.sign(head, signer))
     return latest_checkpoint(conn)
 

@@ -137,6 +137,11 @@ def open_note(note: str, verifier: Verifier) -> str:
     return text
 
 
+def signers_of(note: str) -> list[str]:
+    """`name+id` of every key that the note says it is signed with. Raises IntegrityError for what is no note."""
+    return [f"{name}+{key_id.hex()}" for name, key_id, _ in _parsed(note)[1]]
+
+
 def decoded_base64(text: str) -> bytes | None:
     """What standard base64 (RFC 4648 section 4) in its only canonical spelling encodes; None for any other text."""
     try:

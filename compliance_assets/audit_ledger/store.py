@@ -260,6 +260,12 @@ def entries_of_kind(conn: Connection, kind: str, after: int = 0) -> list[Entry]:
     return [Entry(*row) for row in conn.execute(query, [kind, after])]
 
 
+def last_of_kinds(conn: Connection, kinds: Sequence[str]) -> list[Entry]:
+    """The newest entry of any of the kinds, which are others than `decision`; none where there is none."""
+    query: LiteralString = _SELECT + " WHERE kind = ANY(%s) AND kind <> 'decision' ORDER BY seq DESC LIMIT 1"
+    return [Entry(*row) for row in conn.execute(query, [list(kinds)])]
+
+
 def decisions_of_year(conn: Connection, year: int) -> list[Entry]:
     """Every decision's entry of a year, in order."""
     return [

@@ -99,7 +99,7 @@ def retrieve(
 @click.option(
     "--questions",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON Lines: id, question, year, filer_category.",
+    help="JSON Lines, CSV or XLSX: id, question, year, filer_category.",
 )
 @click.option("--opt-in-year", "opt_in_years", type=int, multiple=True, help="Also search this year; recorded.")
 @click.option("--user", help="Who asks; the policy may want to know, and it is recorded.")
@@ -150,6 +150,25 @@ def decide(
     decided = commands.decide(deployment, items)
     envelopes = [envelope.model_dump(mode="json") for envelope in decided]
     return envelopes if questions else envelopes[0], lambda: terminal.show_decisions(envelopes), 0
+
+
+@verb
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--year", type=int, help="The year of questions whose row names none.")
+@click.option("--category", help="The filer category of questions whose row names none.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="A CSV or XLSX (default: FILE's name with .answers)."
+)
+def ddq(deployment: "Deployment", file: Path, year: int | None, category: str | None, out: Path | None) -> Result:
+    """Answer a whole questionnaire (CSV, XLSX, JSON Lines, or text with a question a line) into one file, each with its citations.
+
+    Running it again decides nothing twice. Exit code 3 where questions wait for a model, 1 where one failed.
+    """
+    from compliance_assets import commands
+
+    report = commands.ddq(deployment, file, year, category, out)
+    code = 3 if "queued" in report.statuses else 1 if "failed" in report.statuses else 0
+    return report.as_json(), lambda: terminal.show_ddq(report.as_json()), code
 
 
 @verb

@@ -1,5 +1,6 @@
 """Verbs of who reviews: what waits for a person, a verdict on it, and what people and systems were told."""
 
+import getpass
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,13 +48,19 @@ def list_(deployment: "Deployment", queue: str | None, year: int | None, workloa
 
 @review_verb
 @click.argument("response_id")
-def show(deployment: "Deployment", response_id: str) -> Result:
-    """A case with its answer and quotes, why it is here, prompt, hits and signatures. Quarantined answers are shown here alone."""
-    from compliance_assets.cli.review_screens import show_case
-    from compliance_assets.review.cases import case_file
+@click.option(
+    "--by", "reviewer", metavar="NAME", help="Who looks (default: the login; a quarantined answer needs a name)."
+)
+def show(deployment: "Deployment", response_id: str, reviewer: str | None) -> Result:
+    """A case with its answer and quotes, why it is here, prompt, hits and signatures. Quarantined answers are shown here alone.
 
-    with deployment.postgres.connect() as conn:
-        found = case_file(conn, deployment.keyring, response_id).as_json()
+    The ledger keeps who looked at which case, and when.
+    """
+    from compliance_assets.cli.review_screens import show_case
+    from compliance_assets.review.cases import viewed
+
+    clock, login = deployment.archive.clock, getpass.getuser()
+    found = viewed(deployment.postgres, deployment.keyring, clock, response_id, reviewer, login).as_json()
     return found, lambda: show_case(found), 0
 
 

@@ -36,8 +36,9 @@ from compliance_assets.model_decisions.decide import (
     decide,
 )
 from compliance_assets.model_decisions.record import ledger_body, ledger_content
+from compliance_assets.model_decisions.releases.store import prompts_of
 from compliance_assets.model_decisions.work import WorkItem, work_item
-from compliance_assets.model_decisions.workloads import Workload
+from compliance_assets.model_decisions.workloads import Workload, shipped_prompts, with_prompt
 from compliance_assets.year_index.exact import decoded, similarity
 from compliance_assets.year_index.retrieved import Retrieved, ranked
 from compliance_assets.year_index.store import describe_chunks, stored_vectors
@@ -175,7 +176,10 @@ def replay(conn: Connection, archive: Archive, response_id: str) -> Replay:
     value = content.as_json()
     answers = iter(_answers(value))
     decision = _again(
-        archive, value, Recorded(decision_store.CitedDocuments(conn), value, _evidence_again(conn, value), answers)
+        conn,
+        archive,
+        value,
+        Recorded(decision_store.CitedDocuments(conn), value, _evidence_again(conn, value), answers),
     )
     replayed = ledger_content(decision)
     body = {**ledger_body(decision), "sealed_under": list(sealed_under(entry))}
@@ -199,7 +203,7 @@ def requery(conn: Connection, archive: Archive, response_id: str, times: int) ->
         value["response_envelope"],
         AskedAgain(decision_store.CitedDocuments(conn), value, _evidence_again(conn, value), iter(()), archive.models),
     )
-    envelopes = [_again(archive, value, world).envelope.model_dump(mode="json") for _ in range(times)]
+    envelopes = [_again(conn, archive, value, world).envelope.model_dump(mode="json") for _ in range(times)]
     decisions = Counter(envelope["decision"] for envelope in envelopes)
 
     def share(*fields: str) -> float:
@@ -225,29 +229,46 @@ def recorded(conn: Connection, archive: Archive, response_id: str) -> tuple[Entr
     return entry, content
 
 
-def _again(archive: Archive, value: dict[str, Any], world: World) -> Decision:
-    return decide(work_item(value["input"]), _circumstances_again(archive, value), world)
+def _again(conn: Connection, archive: Archive, value: dict[str, Any], world: World) -> Decision:
+    return decide(work_item(value["input"]), _circumstances_again(conn, archive, value), world)
 
 
-def _circumstances_again(archive: Archive, value: dict[str, Any]) -> Circumstances:
+def _circumstances_again(conn: Connection, archive: Archive, value: dict[str, Any]) -> Circumstances:
     call, key_id = value["call"], value["governance"]["redaction"]["key_id"]
     organization_id = value["governance"]["policy_input"]["organization_id"]
     egress = call["egress"]
     return Circumstances(
         organization_id=organization_id,
-        workload=Workload.model_validate(value["workload"]),
+        workload=_workload_again(conn, value),
         egress_profile=EgressProfile(
             egress["profile"], frozenset(egress["data_regions"]), frozenset(egress["bound_to_tenancy"])
         ),
         release=Release(**value["release"]),
         index_version=value["lineage"]["index_version"],
-        call=CallParameters(tuple(call["models"]), call["max_tokens"], call["temperature"], tuple(call["guardrails"])),
+        call=_call_again(call),
         regions=call["regions"],
         pseudonym_key_id=key_id,
         pseudonym_key=archive.keyring.pseudonym_key(organization_id, key_id),
         now=datetime.fromisoformat(value["decided_at"]),
         salt=bytes.fromhex(value["salt"]),
     )
+
+
+def _call_again(call: dict[str, Any]) -> CallParameters:
+    return CallParameters(
+        tuple(call["models"]), call["max_tokens"], call["temperature"], tuple(call["guardrails"]),
+        max_context=call.get("max_context"),
+        require_citations=call.get("require_citations", False),
+        require_template_adherence=call.get("require_template_adherence", False),
+        enable_chunk_provenance=call.get("enable_chunk_provenance", False),
+    )  # fmt: skip
+
+
+def _workload_again(conn: Connection, value: dict[str, Any]) -> Workload:
+    """The workload with its prompt, from the files of its release; of a release that is older than these, from the product's."""
+    workload = Workload.model_validate(value["workload"])
+    prompts = prompts_of(conn, Release(**value["release"]).release_id)
+    return with_prompt(workload, prompts or shipped_prompts())
 
 
 def _evidence_again(conn: Connection, value: dict[str, Any]) -> Evidence:

@@ -49,14 +49,19 @@ def classification_of(asked: Classification, decision: PolicyDecision) -> Classi
 
 @dataclass(frozen=True, slots=True)
 class CallParameters:
-    """How a model is to be asked: the models to try in order, `max_tokens` of the answer at most (None: the model's own
-    limit), guardrails that stand before the prompt.
+    """How a model is to be asked: the models to try in order, `max_tokens` of the answer at most and `max_context` of what is
+    sent (None: the model's own limit), guardrails that stand before the prompt; and what is asked of the answer beyond the
+    workload.
     """
 
     model_chain: tuple[str, ...]
     max_tokens: int | None = None
     temperature: float = 0.0
     guardrails: tuple[str, ...] = ()
+    max_context: int | None = None
+    require_citations: bool = False
+    require_template_adherence: bool = False
+    enable_chunk_provenance: bool = False
 
 
 def transformed(

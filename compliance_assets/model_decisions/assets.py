@@ -9,7 +9,8 @@ import dagster as dg
 from compliance_assets import keys, metadata, policies
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.decide import CODE_VERSION
-from compliance_assets.model_decisions.drain import Desk, drain_year
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.pending import enqueue_filings
 from compliance_assets.partitions import YEARS
 
@@ -22,7 +23,7 @@ class DecidingConfig(dg.Config):
 
 @dg.asset(
     key=keys.MODEL_DECISIONS,
-    deps=[keys.YEAR_INDEX, keys.ROUTER_MAP, keys.POLICY_BUNDLE],
+    deps=[keys.YEAR_INDEX, keys.PRODUCTION_RELEASE],
     group_name=keys.COMPLIANCE_PLANE,
     kinds={"python", "postgres"},
     owners=policies.OWNERS,

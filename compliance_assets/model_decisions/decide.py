@@ -35,21 +35,19 @@ from compliance_assets.governance.injection.linear import Origin
 from compliance_assets.governance.policy import CallParameters, classification_of, transformed
 from compliance_assets.governance.redaction.redactor import Redactor
 from compliance_assets.model_decisions import confidence as measures
-from compliance_assets.model_decisions.answer import AnswerCitation, AnswerField, ModelAnswer, read_answer
+from compliance_assets.model_decisions.answer import ModelAnswer, read_answer
 from compliance_assets.model_decisions.citations import ABSTENTIONS, resolve
 from compliance_assets.model_decisions.confidence import Confidence
 from compliance_assets.model_decisions.grounding import grounding_of
 from compliance_assets.model_decisions.post_checks import problems_of
-from compliance_assets.model_decisions.prompt import Passage, Prompt, render, sent_back
-from compliance_assets.model_decisions.quotes import places_of
-from compliance_assets.model_decisions.stated_values import canonical_value
+from compliance_assets.model_decisions.prompt import Prompt, render_within, sent_back, tokens_at_most
+from compliance_assets.model_decisions.veil import Veil, persons_stated
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import Workload
-from compliance_assets.normalised_documents.filings.fields import Field
 from compliance_assets.year_index.retrieved import Retrieved
 from resources.providers import Completion, ModelRequest
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 Outcome = Literal["decided", "review", "quarantined", "denied"]
 
 
@@ -170,7 +168,9 @@ class Governance:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Everything that is stored of a decision, in its tables and in the ledger."""
+    """Everything that is stored of a decision, in its tables and in the ledger. `left_out` are the chunks that were retrieved
+    and did not fit into the prompt.
+    """
 
     item: WorkItem
     at: Circumstances
@@ -184,6 +184,7 @@ class Decision:
     governance: Governance
     evidence: Evidence
     cited_chunk_ids: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def release(self) -> Release:
@@ -202,7 +203,7 @@ class Decision:
 
     @property
     def retrieved(self) -> tuple[Retrieved, ...]:
-        """What stood in the prompt."""
+        """What was found; all of it but what was left out stood in the prompt."""
         return self.evidence.hits
 
     @property
@@ -224,6 +225,7 @@ class Verdict:
     anomalies: tuple[Anomaly, ...] = ()
     cited_chunk_ids: tuple[str, ...] = ()
     confidence: Confidence = measures.NONE
+    left_out: tuple[str, ...] = ()
 
 
 @cache
@@ -264,21 +266,26 @@ def decide(item: WorkItem, at: Circumstances, world: World) -> Decision:
         reason = f"the policy does not open {', '.join(map(str, strays))}"
         return _made(item, at, governance, nothing, (), Prompt.none(workload), _denied("scope_denied", reason))
     evidence = world.retrieve(item, question, scope, policy.connector_constraints if policy.mode == "enforce" else None)
-    veil = Veil.over(item, evidence, at.pseudonym_key)
-    prompt = render(workload, item, veil.question, veil.passages(item))
+    veil = Veil.over(item, evidence.hits, _persons(evidence), at.pseudonym_key)
+    fitted = render_within(workload, item, veil.question, veil.passages(item), _room(call))
+    prompt, veil = fitted.prompt, veil.first(fitted.shown)
     egress = _egress(call, at, asked, policy)
     governance = replace(
         governance, transforms=transforms, redactions=veil.redactor.counts, refused_models=egress.refused,
-        injections=_injections(item, evidence),
+        injections=_injections(item, veil.hits),
     )  # fmt: skip
     if not evidence.hits:  # nothing to rest on: no model is asked
         return _made(item, at, governance, evidence, (), prompt, Verdict("review", "no_documents_in_scope"))
     if not egress.models:
         why = "; ".join(f"{model}: {reason}" for model, reason in egress.refused.items())
         return _made(item, at, governance, evidence, (), prompt, _denied("egress_denied", why))
+    if fitted.too_long is not None:  # cut short, a document would be judged by half of what it says
+        reason = f"context_too_long: up to {fitted.too_long} tokens, and {_room(call)} are left for them"
+        return _made(item, at, governance, evidence, (), prompt, Verdict("review", reason))
     exchanges, answer, resolved = _converse(workload, item.scope.years, evidence, prompt, call, egress, veil, world)
     verdict = _verdict(item, workload, evidence, governance, exchanges, answer, resolved)
-    return _made(item, at, governance, evidence, exchanges, prompt, verdict)
+    left_out = tuple(r.hit.chunk_id for r in evidence.hits[fitted.shown :])
+    return _made(item, at, governance, evidence, exchanges, prompt, replace(verdict, left_out=left_out))
 
 
 # ── before the model ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,11 +314,21 @@ def _scope(item: WorkItem, policy: PolicyDecision) -> tuple[RetrievalScope, tupl
     return item.scope, forbidden if policy.mode == "enforce" else ()
 
 
-def _injections(item: WorkItem, evidence: Evidence) -> tuple[Suspicion, ...]:
-    """Every text that looks like an injection, of the question and of what was retrieved. Recorded and doubted, never obeyed."""
+def _persons(evidence: Evidence) -> tuple[str, ...]:
+    subjects = (subject for document in evidence.documents for subject in document.data_subjects)
+    return persons_stated(subjects, evidence.parsed.fields if evidence.parsed else {})
+
+
+def _room(call: CallParameters) -> int | None:
+    """The tokens of a prompt that still fit behind the guardrails; None where the route sets no limit."""
+    return None if call.max_context is None else call.max_context - tokens_at_most("\n".join(call.guardrails))
+
+
+def _injections(item: WorkItem, shown: Sequence[Retrieved]) -> tuple[Suspicion, ...]:
+    """Every text that looks like an injection, of the question and of the passages. Recorded and doubted, never obeyed."""
     looked_at = [
         _suspicion("question", item.question, "question"),
-        *(_suspicion(r.hit.chunk_id, r.text, "passage") for r in evidence.hits),
+        *(_suspicion(r.hit.chunk_id, r.text, "passage") for r in shown),
     ]
     return tuple(found for found in looked_at if found.score >= THRESHOLD)
 
@@ -341,87 +358,6 @@ def _egress(call: CallParameters, at: Circumstances, asked: PolicyInput, policy:
     )
 
 
-# ── what a model does not see ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Veil:
-    """The question and the passages with everything hidden that tells of a person. Each has as many characters as before, so
-    that a place in one is a place in the other.
-    """
-
-    redactor: Redactor
-    question: str
-    hits: tuple[Retrieved, ...]
-    hidden: tuple[Retrieved, ...]
-
-    @classmethod
-    def over(cls, item: WorkItem, evidence: Evidence, key: bytes) -> "Veil":
-        """What the documents are known to state of persons is hidden wherever it stands."""
-        redactor = Redactor(key, known=_known(evidence))
-        question = redactor.redact(item.question).text
-        hidden = tuple(
-            Retrieved(
-                r.hit.model_copy(update={"doc_title": redactor.redact(r.hit.doc_title).text}),
-                redactor.redact(r.text).text,
-            )
-            for r in evidence.hits
-        )
-        return cls(redactor, question, evidence.hits, hidden)
-
-    def passages(self, item: WorkItem) -> list[Passage]:
-        """As they stand in the prompt."""
-        return [
-            Passage(
-                r.hit.chunk_id,
-                r.hit.doc_title,
-                r.hit.page,
-                "filing" if r.hit.doc_id == item.document_id else "rules",
-                r.text,
-            )
-            for r in self.hidden
-        ]
-
-    def lifted(self, answer: ModelAnswer) -> ModelAnswer:
-        """The answer with what was hidden put back: a quote, and a value that stands in it, by its place in the passage."""
-        hidden = {r.hit.chunk_id: r.text for r in self.hidden}
-        shown = {r.hit.chunk_id: r.text for r in self.hits}
-        back = self.redactor.restore
-
-        def quoted(cited: AnswerCitation) -> str:
-            places = list(places_of(cited.quote, hidden.get(cited.chunk_id, "")))
-            return shown[cited.chunk_id][slice(*places[0])] if places else back(cited.quote)
-
-        def stated(field: AnswerField) -> str:
-            value = back(field.value)
-            cited = answer.citations[field.citation] if field.citation < len(answer.citations) else None
-            if cited is not None and value != field.value and (at := cited.quote.find(field.value)) >= 0:
-                quote = quoted(cited)  # of two spellings of one person the one that is quoted
-                value = quote[at : at + len(field.value)] if len(quote) == len(cited.quote) else value
-            return canonical_value(field.name, value)
-
-        return answer.model_copy(
-            update={
-                "segments": tuple(s.model_copy(update={"text": back(s.text)}) for s in answer.segments),
-                "citations": tuple(c.model_copy(update={"quote": quoted(c)}) for c in answer.citations),
-                "fields": tuple(f.model_copy(update={"value": stated(f)}) for f in answer.fields),
-                "anomalies": tuple(a.model_copy(update={"explanation": back(a.explanation)}) for a in answer.anomalies),
-            }
-        )
-
-
-def _known(evidence: Evidence) -> tuple[str, ...]:
-    """Numbers and names of the persons whom the documents state."""
-    numbers = {subject.partition(":")[2] for d in evidence.documents for subject in d.data_subjects}
-    parsed = evidence.parsed.fields if evidence.parsed else {}
-    stated = {value for name, value in parsed.items() if name.partition("[")[0] in _OF_PERSONS}
-    return tuple(sorted({*numbers, *stated} - {""}))
-
-
-#: Fields of a filing that tell of a person.
-_OF_PERSONS = frozenset({Field.NAME, Field.TAXPAYER_ID, Field.PAYER_ID, Field.DEPENDANT_ID})
-
-
 # ── the model and its citations ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -443,9 +379,11 @@ def _converse(
     veil: Veil,
     world: World,
 ) -> tuple[tuple[Exchange, ...], ModelAnswer | None, _Held | None]:
-    """Ask, hold the answer against the contract and the source, send back what does not hold, at most so often."""
+    """Ask, hold the answer against the contract and the source, send back what does not hold, at most so often and only where
+    the route's context has room for it.
+    """
     exchanges: list[Exchange] = []
-    text = prompt.text
+    text, room = prompt.text, _room(call)
     while True:
         request = ModelRequest(
             prompt=text,
@@ -454,15 +392,18 @@ def _converse(
             guardrail="\n".join(call.guardrails) or None,
         )
         completion = world.ask(request, egress)
-        answer, held, problems = _held_against(workload, years, evidence.documents, veil, completion, world)
+        answer, held, problems = _held_against(workload, call, years, evidence.documents, veil, completion, world)
         exchanges.append(Exchange(text, completion, problems))
         if not problems or len(exchanges) > workload.max_reprompts:
             return tuple(exchanges), answer, held
         text = sent_back(prompt, storable(completion.text), problems)
+        if room is not None and tokens_at_most(text) > room:
+            return tuple(exchanges), answer, held
 
 
 def _held_against(
     workload: Workload,
+    call: CallParameters,
     years: Collection[int],
     documents: Sequence[SourceDocument],
     veil: Veil,
@@ -473,7 +414,7 @@ def _held_against(
     answer = read_answer(storable(completion.text))
     if isinstance(answer, str):
         return None, None, (f"answer_malformed: {answer}",)
-    if broken := problems_of(workload, answer):
+    if broken := problems_of(workload, answer, adhere_to_template=call.require_template_adherence):
         return answer, None, tuple(f"answer_outside_contract: {problem}" for problem in broken)
     answer = veil.lifted(answer)
     resolved = resolve(
@@ -481,7 +422,7 @@ def _held_against(
         veil.hits,
         world.source,
         years,
-        require_citations=workload.require_citations,
+        require_citations=workload.require_citations or call.require_citations,
         values_in_quotes=workload.fields_are_quoted,
         document_years={d.doc_id: d.year for d in documents},
         page_of=world.page_of,
@@ -587,7 +528,7 @@ def _made(
         workload=item.workload,
         model=model,
         prompt_hash=prompt.prompt_hash,
-        retrieved_chunks=tuple(_retrieved_chunk(r) for r in evidence.hits),
+        retrieved_chunks=tuple(_retrieved_chunk(r) for r in evidence.hits if r.hit.chunk_id not in verdict.left_out),
         response_segments=verdict.segments,
         decision=verdict.decision,
         confidence=verdict.confidence.value,
@@ -608,6 +549,7 @@ def _made(
         governance=governance,
         evidence=evidence,
         cited_chunk_ids=verdict.cited_chunk_ids,
+        left_out=verdict.left_out,
     )
 
 

@@ -12,61 +12,36 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
-from compliance_assets.chunks.chunker import chunker_for
-from compliance_assets.contracts.canonical import digest_of
-from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable
+from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable, IntegrityError
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.contracts.policy import PolicyDecision, PolicyInput
 from compliance_assets.contracts.release import Release
-from compliance_assets.governance.egress import EgressProfile
-from compliance_assets.governance.policy import CallParameters
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.decide import (
     Circumstances,
+    Decision,
     Egress,
     Evidence,
-    code_version,
     decide,
     idempotency_key,
 )
-from compliance_assets.model_decisions.router_map import RouterMap, approval_of, require_approved
-from compliance_assets.model_decisions.router_store import approvals, approve_shipped
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.releases.serving import Served, served
+from compliance_assets.model_decisions.releases.store import in_production
 from compliance_assets.model_decisions.work import WorkItem
-from compliance_assets.model_decisions.workloads import Workload, workload_named
+from compliance_assets.model_decisions.workloads import Workload
 from compliance_assets.year_index.exact import encoded, half
-from compliance_assets.year_index.parameters import HnswParameters
 from compliance_assets.year_index.retrieved import Retrieved, ranked
 from compliance_assets.year_index.search import read_document, search
 from compliance_assets.year_index.store import live_index
 from resources.batches import POLL_SECONDS
-from resources.clock import Clock, rfc3339
-from resources.embedder import Embedder
-from resources.keyring import Keyring
-from resources.policy import PolicyEngine
-from resources.postgres import Connection, Postgres
-from resources.progress import Progress
-from resources.providers import Completion, ModelRequest, Models
+from resources.clock import rfc3339
+from resources.postgres import Connection
+from resources.providers import Completion, ModelRequest
 
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything that deciding needs. `deciders`: how many items are decided at once; with one, in the order they were asked.
-    `told`: the events that anybody is told of.
-    """
-
-    postgres: Postgres
-    embedder: Embedder
-    models: Models
-    policy: PolicyEngine
-    router_map: RouterMap
-    egress_profile: EgressProfile
-    keyring: Keyring
-    clock: Clock
-    progress: Progress
-    deciders: int = 1
-    told: frozenset[str] = frozenset()
-
-
+#: Seconds between the starts of two deciders: else the prompts of the first items are all made at the same moment, each as late
+#: as the last, and every wave of answers after them comes in as one.
+STAGGER_SECONDS = 0.04
 #: So many items in a row that no model answered are an outage: the next would find the same.
 OUTAGE_AFTER = 3
 
@@ -88,19 +63,8 @@ class IndexMoved(Exception):
     """An index was swapped in, or a document erased, between the look at it and the search."""
 
 
-def release_of(desk: Desk, workload: Workload) -> Release:
-    """The manifest of what decisions under a workload are made with, here and now."""
-    return Release(
-        prompt_version=f"{workload.template}@{workload.template_version}:{digest_of(workload.template_text)}",
-        threshold_version=workload.digest,
-        router_map=desk.router_map.digest,
-        policy_bundle=desk.policy.bundle_hash,
-        chunker=chunker_for(desk.embedder).version,
-        embedder_digest=desk.embedder.digest,
-        index_parameters=digest_of(HnswParameters().as_json()),
-        golden_set=None,
-        code_version=code_version(),
-    )
+class ReleaseMoved(Exception):
+    """Another release came into production between the start of a decision and its record."""
 
 
 def drain_year(desk: Desk, year: int) -> DrainReport:
@@ -110,39 +74,38 @@ def drain_year(desk: Desk, year: int) -> DrainReport:
     with the reason; after `OUTAGE_AFTER` of those in a row so does the rest, and the drain ends. An item that goes unanswered
     while later ones are answered, or that fails by itself, is counted: after `store.MOST_ATTEMPTS` times a person gets it.
 
-    The map that came with the product is approved by it when it first serves, on the record. Raises InvalidInput where nobody
-    approved another one.
+    The release in production decides: where it changes meanwhile, what was not recorded yet is decided again with the new one.
+    Raises as `served` does, with nothing decided.
     """
     with desk.postgres.connect() as conn:
-        if approval_of(desk.router_map, approvals(conn)) is None:
-            approve_shipped(conn, desk.keyring, desk.router_map, desk.clock)
-        require_approved(desk.router_map, approvals(conn))
-    drain = _Drain(desk, year)
+        at = served(desk, conn)
+    drain = _Drain(desk, at, year)
     with ThreadPoolExecutor(desk.deciders, thread_name_prefix="decider") as pool:
-        for future in [pool.submit(drain.run) for _ in range(desk.deciders)]:
+        for future in [pool.submit(drain.run, place * STAGGER_SECONDS) for place in range(desk.deciders)]:
             future.result()
     drain.end()
     return drain.report
 
 
-def needs_deciding(conn: Connection, desk: Desk, item: WorkItem) -> bool:
+def needs_deciding(conn: Connection, release: Release, item: WorkItem) -> bool:
     """Whether no decision was made yet on this input with this release over the index as it is now."""
-    key = idempotency_key(item, release_of(desk, workload_named(item.workload)), _index_version(conn, item))
+    key = idempotency_key(item, release, _index_version(conn, item))
     return store.response_of_key(conn, item.year, key) is None
 
 
 class _Drain:
     """One drain of a year, shared by its deciders."""
 
-    def __init__(self, desk: Desk, year: int) -> None:
+    def __init__(self, desk: Desk, at: Served, year: int) -> None:
         self.report = DrainReport()
-        self._desk, self._year = desk, year
+        self._desk, self._served, self._year = desk, at, year
         self._lock = threading.Lock()
         self._unanswered: list[WorkItem] = []  # in a row, the latest last
         self._passed_over: list[WorkItem] = []  # unanswered before others were answered
 
-    def run(self) -> None:
+    def run(self, after_seconds: float = 0.0) -> None:
         """One decider: an item after the other, on one session."""
+        time.sleep(after_seconds)
         with self._desk.postgres.connect() as conn:
             while self.report.outage is None:
                 claimed = store.claim(conn, self._year, 1, self._set_aside())
@@ -170,7 +133,7 @@ class _Drain:
         report = self.report
         try:
             with conn.transaction():  # undone alone, so that the reason can still be stored
-                fresh = _decide(self._desk, conn, item)
+                fresh = self._decided(conn, item)
         except DependencyUnavailable as problem:
             self._unanswered_item(conn, item, str(problem))
         except psycopg.OperationalError as problem:
@@ -188,6 +151,22 @@ class _Drain:
                 self._passed_over += self._unanswered
                 self._unanswered = []
         self._desk.progress.advance(f"{item.year}: decided", report.decided + report.already_decided)
+
+    def _decided(self, conn: Connection, item: WorkItem) -> bool:
+        """Whether a decision was made now, with the release that is in production when it is recorded."""
+        while True:
+            try:
+                return _decide(self._served, conn, item)
+            except ReleaseMoved:
+                self._served = self._served_now(conn)
+
+    def _served_now(self, conn: Connection) -> Served:
+        try:
+            return served(self._desk, conn)
+        except IntegrityError as problem:  # no fault of the item: it waits, as all others do
+            raise DependencyUnavailable(
+                problem.problem, expected=problem.expected, found=problem.found, remedy=problem.remedy
+            ) from None
 
     def _unanswered_item(self, conn: Connection, item: WorkItem, why: str) -> None:
         store.postpone(conn, item, why)
@@ -219,11 +198,10 @@ def _place_of(problem: Exception) -> str:
     return f"{type(problem).__name__} in {Path(last.filename).stem}:{last.lineno}" if last else type(problem).__name__
 
 
-def _decide(desk: Desk, conn: Connection, item: WorkItem) -> bool:
-    """Whether a decision was made now; else there was one already."""
-    started = time.monotonic()
-    workload = workload_named(item.workload)
-    release = release_of(desk, workload)
+def _decide(at: Served, conn: Connection, item: WorkItem) -> bool:
+    """Whether a decision was made now; else there was one already. Raises ReleaseMoved."""
+    started, desk, release = time.monotonic(), at.desk, at.release
+    workload = desk.bundle.workload(item.workload)
     while True:
         index_version = _index_version(conn, item)
         known = store.response_of_key(conn, item.year, idempotency_key(item, release, index_version))
@@ -238,8 +216,23 @@ def _decide(desk: Desk, conn: Connection, item: WorkItem) -> bool:
             )
         except IndexMoved:
             continue
+        if in_production(conn) != (release.release_id, at.moved.seq):  # held until the commit
+            raise ReleaseMoved
         store.record(conn, desk.keyring, decision, time.monotonic() - started, desk.told)
         return True
+
+
+def rehearsed(desk: Desk, release: Release, conn: Connection, item: WorkItem) -> Decision:
+    """What a desk would decide now. Nothing is recorded; what was read stays held until the caller's transaction ends.
+
+    Raises as `decide` does.
+    """
+    workload = desk.bundle.workload(item.workload)
+    while True:
+        index_version = _index_version(conn, item)
+        world = Live(desk, conn, index_version, store.CitedDocuments(conn))
+        with contextlib.suppress(IndexMoved):
+            return decide(item, _circumstances(desk, workload, release, index_version), world)
 
 
 def _circumstances(desk: Desk, workload: Workload, release: Release, index_version: str) -> Circumstances:
@@ -251,7 +244,7 @@ def _circumstances(desk: Desk, workload: Workload, release: Release, index_versi
         egress_profile=desk.egress_profile,
         release=release,
         index_version=index_version,
-        call=CallParameters(route.models, route.max_tokens, route.temperature, ()),
+        call=route.call,
         regions={**desk.models.regions, **desk.models.regions_of(route.models)},
         pseudonym_key_id=key_id,
         pseudonym_key=desk.keyring.pseudonym_key(organization_id, key_id),
@@ -277,7 +270,7 @@ class Live:
         self, item: WorkItem, question: str, scope: RetrievalScope, sources: tuple[str, ...] | None
     ) -> Evidence:
         """The hits and their documents, held until the commit: an erasure waits, and takes the decision along."""
-        workload = workload_named(item.workload)
+        workload = self.desk.bundle.workload(item.workload)
         vector = self._vector(question)
         hits = self._hits(item, workload, scope, vector)
         if sources is not None:

@@ -11,12 +11,17 @@ from compliance_assets.model_decisions.answer import ModelAnswer
 from compliance_assets.model_decisions.workloads import PostCheck, Workload
 
 
-def problems_of(workload: Workload, answer: ModelAnswer) -> tuple[str, ...]:
-    """What of an answer its workload does not permit or its checks do not find in order. An abstention has nothing to check."""
+def problems_of(workload: Workload, answer: ModelAnswer, *, adhere_to_template: bool = False) -> tuple[str, ...]:
+    """What of an answer its workload does not permit or its checks do not find in order. An abstention has nothing to check.
+
+    `adhere_to_template` is what the route asks for: the template is held also where the workload does not say so.
+    """
     outside = _outside_contract(workload, answer)
     if outside or not (answer.segments or answer.fields):
         return tuple(outside)
-    return tuple(problem for name in workload.post_checks for problem in _CHECKS[name](workload, answer))
+    asked: tuple[PostCheck, ...] = ("template_adherence",) if adhere_to_template else ()
+    names = dict.fromkeys((*workload.post_checks, *asked))
+    return tuple(problem for name in names for problem in _CHECKS[name](workload, answer))
 
 
 def _outside_contract(workload: Workload, answer: ModelAnswer) -> list[str]:

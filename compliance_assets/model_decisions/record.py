@@ -40,6 +40,7 @@ def ledger_body(decision: Decision) -> dict[str, object]:
         "row_sha256": row_digest(decision),
         "hits": len(decision.retrieved),
         "citations": len(decision.envelope.citations),
+        **({"passages_left_out": len(decision.left_out)} if decision.left_out else {}),
     }
 
 
@@ -68,6 +69,7 @@ def ledger_content(decision: Decision) -> dict[str, object]:
         "query_vector": decision.evidence.query_vector,
         "hits": hits,
         "hit_set_sha256": hits.sha256,
+        **({"left_out": list(decision.left_out)} if decision.left_out else {}),
         "workload": _workload(decision.at.workload),
         "call": _call(decision.at),
         "governance": _governance(decision),
@@ -144,12 +146,21 @@ def _workload(workload: Workload) -> Canonical:
 
 
 def _call(at: Circumstances) -> dict[str, object]:
-    """How a model was to be asked, and where each of them may be asked, before the policy changed anything."""
+    """How a model was to be asked, and where each of them may be asked, before the policy changed anything. What a route does
+    not ask for is not said.
+    """
+    asked_for = {
+        "max_context": at.call.max_context,
+        "require_citations": at.call.require_citations,
+        "require_template_adherence": at.call.require_template_adherence,
+        "enable_chunk_provenance": at.call.enable_chunk_provenance,
+    }
     return {
         "models": list(at.call.model_chain),
         "max_tokens": at.call.max_tokens,
         "temperature": at.call.temperature,
         "guardrails": list(at.call.guardrails),
+        **{name: value for name, value in asked_for.items() if value},
         "regions": {model: at.regions.get(model) for model in sorted(at.regions)},
         "egress": {
             "profile": at.egress_profile.name,

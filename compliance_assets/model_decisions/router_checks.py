@@ -4,8 +4,8 @@ import dagster as dg
 
 from compliance_assets import keys
 from compliance_assets.model_decisions import router_store
-from compliance_assets.model_decisions.router_map import RouterMap, approval_of, unrouted
-from compliance_assets.model_decisions.workloads import workload_names
+from compliance_assets.model_decisions.router_map import RouterMap, approval_of, unrouted, untemplated
+from compliance_assets.model_decisions.workloads import workload_named, workload_names
 from resources.postgres import Postgres
 
 
@@ -24,8 +24,14 @@ def router_map_approved(
 
 @dg.asset_check(asset=keys.ROUTER_MAP, blocking=True)
 def every_workload_routed(routes: dg.ResourceParam[RouterMap]) -> dg.AssetCheckResult:
-    """Every workload has a route, and no route is for a workload that does not exist."""
+    """Every workload has a route, no route is for a workload that does not exist, none asks for a template that is not there."""
     astray = unrouted(routes, workload_names())
+    without = untemplated(routes, map(workload_named, workload_names()))
     return dg.AssetCheckResult(
-        passed=not astray, metadata={"routes": len(routes.routes), "astray": ", ".join(astray) or "none"}
+        passed=not astray and not without,
+        metadata={
+            "routes": len(routes.routes),
+            "astray": ", ".join(astray) or "none",
+            "without_the_template_they_ask_for": ", ".join(without) or "none",
+        },
     )

@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError
 from compliance_assets.contracts.base import Contract
 from compliance_assets.contracts.canonical import digest_of
 from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.governance.policy import CallParameters
+from compliance_assets.model_decisions.workloads import Workload, workload_named, workload_names
 
 CODE_VERSION = "1"
 #: Everything inside the tenancy: no key, no account.
@@ -29,7 +31,12 @@ ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+/[A-Za-z0-9._:-]+$")]
 
 
 class Flags(Contract):
-    """What a route asks of the answer beyond its workload."""
+    """What a route asks of the answer beyond its workload; an answer without it is sent back, then a person gets it.
+
+    `require_citations`: an answer that decides quotes something. `require_template_adherence`: it has the fields of the
+    workload's template, in order. `enable_chunk_provenance`: every segment names passages of the prompt and quotes them, every
+    field and anomaly has its quote; answer.py and citations.py hold every answer to that, a route that asks for it states it.
+    """
 
     require_citations: bool = False
     require_template_adherence: bool = False
@@ -37,8 +44,8 @@ class Flags(Contract):
 
 
 class Route(Contract):
-    """The models of a workload, `maker/model`, in the order in which they are tried. `max_context` and `max_tokens` (of the
-    answer) are in tokens, null for the model's own limit.
+    """The models of a workload, `maker/model`, in the order in which they are tried. `max_context` (of what is sent, as
+    `prompt.tokens_at_most` counts) and `max_tokens` (of the answer) are in tokens, null for the model's own limit.
     """
 
     primary: ModelName
@@ -52,6 +59,13 @@ class Route(Contract):
     def models(self) -> tuple[str, ...]:
         """In the order in which they are tried."""
         return (self.primary, *self.fallbacks)
+
+    @property
+    def call(self) -> CallParameters:
+        """How its models are asked, before a policy changes anything."""
+        return CallParameters(
+            self.models, self.max_tokens, self.temperature, max_context=self.max_context, **dict(self.flags)
+        )
 
 
 class RouterMap(Contract):
@@ -91,19 +105,31 @@ class _Overrides(_Routes):
 def router_map_of(organization_id: str, overrides: Path | None = None) -> RouterMap:
     """The map that serves an organisation: its own routes, then the firm's, then the shipped ones.
 
-    Raises InvalidInput for a file that is none, naming file and field.
+    Raises InvalidInput for a file that is none, naming file and field, and for a route that asks for a template where there is
+    none.
     """
     shipped = _read(SHIPPED).routes
     if overrides is None:
         return RouterMap(routes=dict(shipped))
     firm = _read(overrides)
     own = firm.organizations.get(organization_id, _Routes()).routes
-    return RouterMap(routes={**shipped, **firm.routes, **own})
+    merged = RouterMap(routes={**shipped, **firm.routes, **own})
+    if without := untemplated(merged, map(workload_named, workload_names())):
+        raise _unusable(
+            overrides.name, f"routes.{without[0]}.flags.require_template_adherence", "its workload has no template"
+        )
+    return merged
 
 
 def unrouted(router_map: RouterMap, workloads: Collection[str]) -> list[str]:
     """Workloads without a route, and routes without a workload."""
     return sorted(set(workloads) ^ set(router_map.routes))
+
+
+def untemplated(router_map: RouterMap, workloads: Iterable[Workload]) -> list[str]:
+    """Workloads whose route asks for a template that they do not have: no field is required of their answers."""
+    asked = {name for name, route in router_map.routes.items() if route.flags.require_template_adherence}
+    return sorted(w.name for w in workloads if w.name in asked and not w.output.required_fields)
 
 
 # ── approval ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,13 +174,16 @@ def _read(path: Path) -> _Overrides:
     try:
         return _Overrides.model_validate_json(path.read_bytes())
     except OSError as problem:
-        found = f"{path.name}: {problem.strerror}"
+        raise _unusable(path.name, None, problem.strerror or "it cannot be read") from None
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
-        found = f"{path.name}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-    raise InvalidInput(
+        raise _unusable(path.name, ".".join(map(str, first["loc"])) or "the file", first["msg"]) from None
+
+
+def _unusable(file: str, field: str | None, why: str) -> InvalidInput:
+    return InvalidInput(
         "the router map is not usable",
         expected='{"schema_version": "1", "routes": {workload: {primary, fallbacks, max_context, temperature, flags}}}',
-        found=found,
+        found=": ".join(part for part in (file, field, why) if part),
         remedy="Correct the file that COMPLIANCE_ROUTER_MAP names.",
     )

@@ -16,7 +16,6 @@ from compliance_assets.model_decisions.decide import Decision, Parsed, SourceDoc
 from compliance_assets.model_decisions.events import notifications_of
 from compliance_assets.model_decisions.record import data_subjects_of, ledger_body, ledger_content
 from compliance_assets.model_decisions.work import WorkItem, work_item
-from compliance_assets.model_decisions.workloads import workload_named
 from resources.clock import rfc3339
 from resources.keyring import Keyring
 from resources.pg_arrays import BinaryArray, bigints, doubles, texts
@@ -276,7 +275,7 @@ def _decision_columns(made: Sequence[Recordable]) -> list[BinaryArray]:
         texts(d.index_version for d in decisions),
         texts(rfc3339(d.decided_at) for d in decisions),
         doubles(each.latency_seconds for each in made),
-        bigints(2 if workload_named(d.item.workload).four_eyes else 1 for d in decisions),
+        bigints(2 if d.at.workload.four_eyes else 1 for d in decisions),
     ]
 
 
@@ -351,6 +350,15 @@ def waiting_reasons(conn: Connection, work_ids: Sequence[str]) -> dict[str, str]
         [list(work_ids)],
     ).fetchall()
     return {work_id: reason for work_id, reason in rows}
+
+
+def work_states(conn: Connection, work_ids: Sequence[str]) -> dict[str, tuple[str, str | None, str | None]]:
+    """work_id -> (state, reason, the response id of its latest decision)."""
+    rows = conn.execute(
+        "SELECT work_id, state, reason, response_id FROM compliance.work_items WHERE work_id = ANY(%s)",
+        [list(work_ids)],
+    ).fetchall()
+    return {work_id: (state, reason, response_id) for work_id, state, reason, response_id in rows}
 
 
 #: Up to so many characters a document is read whole; of a longer one only what is cited.
@@ -516,6 +524,39 @@ def wrong_citations(conn: Connection, keyring: Keyring, year: int) -> list[str]:
         envelope, asked = content["response_envelope"], content["input"]
         years = {year, *asked["opt_in_years"]}
         if not all(_citation_holds(conn, citation, years) for citation in envelope["citations"]):
+            wrong.append(envelope["response_id"])
+    return sorted(wrong)
+
+
+def without_provenance(conn: Connection, keyring: Keyring, year: int) -> list[str]:
+    """Decisions of the year with a segment that names no retrieved passage, or a field or anomaly without a citation."""
+    envelopes = (content["response_envelope"] for content in _contents_of_year(conn, keyring, year))
+    return sorted(envelope["response_id"] for envelope in envelopes if not _has_provenance(envelope))
+
+
+def _has_provenance(envelope: dict[str, Any]) -> bool:
+    retrieved = {chunk["chunk_id"] for chunk in envelope["retrieved_chunks"]}
+    citations = range(len(envelope["citations"]))
+    named = [segment["cited_chunk_ids"] for segment in envelope["response_segments"]]
+    anomalies = [anomaly["citations"] for anomaly in envelope.get("anomalies", ())]
+    return (
+        all(chunks and retrieved.issuperset(chunks) for chunks in named)
+        and all(places and all(place in citations for place in places) for places in anomalies)
+        and all(field["citation"] in citations for field in envelope.get("fields", ()))
+    )
+
+
+def off_template(conn: Connection, keyring: Keyring, year: int) -> list[str]:
+    """Decisions of the year, under a workload with a template, whose answer has other fields than the template has.
+
+    The template is the workload's as it was when it decided. What ended without an answer has nothing to hold against it.
+    """
+    wrong = []
+    for content in _contents_of_year(conn, keyring, year):
+        envelope, template = content["response_envelope"], content.get("workload", {}).get("output", {})
+        fields = [field["name"] for field in envelope.get("fields", ())]
+        answered = fields or envelope["response_segments"]
+        if template.get("required_fields") and answered and fields != template["required_fields"]:
             wrong.append(envelope["response_id"])
     return sorted(wrong)
 

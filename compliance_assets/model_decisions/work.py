@@ -15,8 +15,8 @@ from compliance_assets.contracts.text import storable
 class WorkItem:
     """`item_id` is the caller's own name for the question, kept so that two rows with one text stay two decisions.
 
-    `document_id` is the document that the work is about, `user` who asked, `classification` how protected the request is:
-    what is not said is not part of the input's digest.
+    `document_id` is the document that the work is about, `user` who asked, `classification` how protected the request is,
+    `batch` the name of the questionnaire that it came with: what is not said is not part of the input's digest.
     """
 
     workload: str
@@ -28,10 +28,16 @@ class WorkItem:
     document_id: str | None = None
     user: str | None = None
     classification: Classification | None = None
+    batch: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The canonical input: what `input_sha256` is taken of."""
-        said = {"document_id": self.document_id, "user": self.user, "classification": self.classification}
+        said = {
+            "document_id": self.document_id,
+            "user": self.user,
+            "classification": self.classification,
+            "batch": self.batch,
+        }
         return {
             "workload": self.workload,
             "year": self.year,
@@ -66,14 +72,14 @@ def work_item(stored: Mapping[str, Any]) -> WorkItem:
 def work_item_from_row(row: object, workload: str, number: int) -> WorkItem:
     """A work item from a row of a questions file: `{id, question, year, filer_category}`. Raises InvalidInput."""
     if not isinstance(row, dict):
-        raise _bad_row(number, "a JSON object", type(row).__name__)
+        raise unusable_row(number, "a JSON object", type(row).__name__)
     year, question, category = row.get("year"), row.get("question"), row.get("filer_category")
     if not isinstance(question, str) or not question.strip():
-        raise _bad_row(number, "`question` as text", repr(question))
+        raise unusable_row(number, "`question` as text", repr(question))
     if not isinstance(year, int) or isinstance(year, bool):
-        raise _bad_row(number, "`year` as a whole number", repr(year))
+        raise unusable_row(number, "`year` as a whole number", repr(year))
     if not isinstance(category, str | None):
-        raise _bad_row(number, "`filer_category` as text or null", repr(category))
+        raise unusable_row(number, "`filer_category` as text or null", repr(category))
     item_id = row.get("id")
     return WorkItem(
         workload,
@@ -84,7 +90,8 @@ def work_item_from_row(row: object, workload: str, number: int) -> WorkItem:
     )
 
 
-def _bad_row(number: int, expected: str, found: str) -> InvalidInput:
+def unusable_row(number: int, expected: str, found: str) -> InvalidInput:
+    """That a row of a questions file, counted from 1, cannot become work."""
     return InvalidInput(
         f"row {number} of the questions file is not usable",
         expected=expected,

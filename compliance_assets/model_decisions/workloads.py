@@ -4,11 +4,12 @@ How a model is asked (which one, temperature, context, answer's length) is not h
 """
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from compliance_assets.contracts.base import Contract
 from compliance_assets.contracts.canonical import digest_of
@@ -28,6 +29,11 @@ class PromptReference(Contract):
 
     template: str = Field(pattern=r"^[a-z0-9_.]+$")
     version: str = Field(pattern=r"^[1-9][0-9]*$")
+
+    @property
+    def file(self) -> str:
+        """Its file's name."""
+        return f"{self.template}.v{self.version}.txt"
 
 
 class OutputContract(Contract):
@@ -75,6 +81,7 @@ class Workload(Contract):
     four_eyes: bool
     require_citations: bool
     max_reprompts: int = Field(ge=0, le=2)
+    _template_text: str = PrivateAttr("")
 
     @property
     def template(self) -> str:
@@ -88,8 +95,8 @@ class Workload(Contract):
 
     @property
     def template_text(self) -> str:
-        """The template as released."""
-        return _template(f"{self.template}.v{self.template_version}.txt")
+        """The template, as it was read beside the workload."""
+        return self._template_text
 
     @property
     def top_k(self) -> int:
@@ -164,29 +171,42 @@ def _workload(name: str) -> Workload:
 
 def read_workload(path: Path, prompts: Path = PROMPTS) -> Workload:
     """A workload from its file. Raises InvalidInput, naming file and field."""
+    return workload_of(path.stem, path.read_bytes(), {file.name: file.read_bytes() for file in prompts.glob("*.txt")})
+
+
+def workload_of(name: str, content: bytes, prompts: Mapping[str, bytes]) -> Workload:
+    """A workload from its JSON and the prompts beside it, by file name. Raises InvalidInput, naming file and field."""
+    file = f"{name}.json"
     try:
-        workload = Workload.model_validate_json(path.read_bytes())
+        workload = Workload.model_validate_json(content)
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
-        raise _unusable(path, ".".join(map(str, first["loc"])) or "the file", first["msg"]) from None
-    if workload.name != path.stem:
-        raise _unusable(path, "name", f"it is {workload.name!r}, the file's is {path.stem!r}")
-    if not (prompts / f"{workload.template}.v{workload.template_version}.txt").is_file():
-        raise _unusable(path, "prompt", f"there is no prompts/{workload.template}.v{workload.template_version}.txt")
+        raise _unusable(file, ".".join(map(str, first["loc"])) or "the file", first["msg"]) from None
+    if workload.name != name:
+        raise _unusable(file, "name", f"it is {workload.name!r}, the file's is {name!r}")
+    if workload.prompt.file not in prompts:
+        raise _unusable(file, "prompt", f"there is no prompts/{workload.prompt.file}")
     if workload.output.required_fields and not workload.output.fields:
-        raise _unusable(path, "output.required_fields", "no fields are expected")
+        raise _unusable(file, "output.required_fields", "no fields are expected")
+    return with_prompt(workload, prompts)
+
+
+def with_prompt(workload: Workload, prompts: Mapping[str, bytes]) -> Workload:
+    """The workload with the text of its prompt, from files by name."""
+    workload = workload.model_copy()
+    workload._template_text = prompts[workload.prompt.file].decode()
     return workload
 
 
-def _unusable(path: Path, field: str, why: str) -> InvalidInput:
+def shipped_prompts() -> dict[str, bytes]:
+    """The prompts that came with the product, by file name."""
+    return {file.name: file.read_bytes() for file in PROMPTS.glob("*.txt")}
+
+
+def _unusable(file: str, field: str, why: str) -> InvalidInput:
     return InvalidInput(
         "a workload is not usable",
         expected="a file as the model Workload describes it",
-        found=f"{path.name}: {field}: {why}",
+        found=f"{file}: {field}: {why}",
         remedy="Correct the field; nothing is decided under the workload meanwhile.",
     )
-
-
-@lru_cache(maxsize=64)
-def _template(name: str) -> str:
-    return (PROMPTS / name).read_text(encoding="utf-8")

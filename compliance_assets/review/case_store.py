@@ -1,4 +1,7 @@
-"""All SQL of cases: what waits for a person, who signed, and what came of it. The record is the ledger."""
+"""All SQL of cases: what waits for a person, who signed, and what came of it. The record is the ledger.
+
+A case is opened where its decision is stored, in the same statement (`model_decisions/store.py`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,25 +19,6 @@ _CASES: LiteralString = (
     "SELECT response_id, year, workload, queue, reason, state, four_eyes, opened_at, closed_at"
     " FROM compliance.review_cases"
 )
-
-
-def open_case(
-    conn: Connection,
-    response_id: str,
-    year: int,
-    workload: str,
-    queue: str,
-    reason_code: str,
-    four_eyes: bool,
-    opened_at: datetime,
-) -> None:
-    """A case for a decision, in the decision's own transaction. A second time changes nothing."""
-    conn.execute(
-        "INSERT INTO compliance.review_cases"
-        " (organization_id, response_id, year, workload, queue, reason, state, four_eyes, opened_at)"
-        " VALUES (compliance.current_organization(), %s, %s, %s, %s, %s, 'open', %s, %s) ON CONFLICT DO NOTHING",
-        [response_id, year, workload, queue, reason_code, four_eyes, opened_at],
-    )
 
 
 def case_row(conn: Connection, response_id: str, *, hold: bool = False) -> CaseRow | None:

@@ -3,7 +3,8 @@
 Each signature is an entry of the ledger, written with the tables in one transaction; the one that closes a case says so. In
 the clear it says who signed what; the rationale, the decision that is put in the model's place, and the digest of the
 envelope that was signed are sealed with the persons of the decision: a digest in the clear could be guessed at after an
-erasure. Nobody signs his own question, nobody signs twice, and where two have to sign, both say the same.
+erasure. Nobody signs his own question, nobody signs twice, and where two have to sign, both say the same. Who looks at a case
+leaves an entry too.
 """
 
 import unicodedata
@@ -25,7 +26,7 @@ from resources.clock import Clock, rfc3339
 from resources.keyring import Keyring
 from resources.postgres import Connection, Postgres
 
-REVIEW = "review"
+REVIEW, VIEWED = "review", "case_viewed"
 QUEUES = ("review", "quarantine")
 STATES = ("open", "approved", "rejected", "overridden")
 Verdict = Literal["approve", "reject", "override"]
@@ -157,9 +158,41 @@ def case_named(conn: Connection, keyring: Keyring, response_id: str, *, hold: bo
 
 
 def case_file(conn: Connection, keyring: Keyring, response_id: str) -> CaseFile:
-    """What a reviewer has to see. The only place where a quarantined answer is shown."""
-    case = case_named(conn, keyring, response_id)
-    recorded = _recorded(conn, keyring, response_id)
+    """What a reviewer has to see. The only place where a quarantined answer is read: a person is shown it by `viewed`."""
+    return _file_of(case_named(conn, keyring, response_id), _recorded(conn, keyring, response_id))
+
+
+def viewed(
+    postgres: Postgres, keyring: Keyring, clock: Clock, response_id: str, reviewer: str | None, login: str
+) -> CaseFile:
+    """What a reviewer has to see, and an entry that says who saw it, of which decision, in which state.
+
+    `reviewer` is the name that was given; without one the entry names the `login`. Nothing is shown that could not be recorded.
+    Raises InvalidInput for an unknown case, for a quarantined one without a name, and for a name that is a CPF.
+    """
+    by = clear_text(login if reviewer is None else reviewer, "reviewer")
+    with postgres.connect() as conn:
+        case, recorded = case_named(conn, keyring, response_id), _recorded(conn, keyring, response_id)
+        if case.queue == "quarantine" and reviewer is None:
+            raise InvalidInput(
+                "this answer is held in quarantine",
+                expected="the name of who looks at it",
+                found="none",
+                remedy=f"compliance review show {response_id} --by NAME; the ledger keeps it.",
+            )
+        body: dict[str, object] = {
+            "response_id": response_id,
+            "queue": case.queue,
+            "state": case.state,
+            "reviewer": by,
+            "decision_seq": recorded.entry.seq,
+            "decision_entry_hash": recorded.entry.entry_hash,
+        }
+        ledger.append(conn, keyring, NewEntry(case.year, VIEWED, rfc3339(clock()), by, response_id, body))
+        return _file_of(case, recorded)
+
+
+def _file_of(case: Case, recorded: _Recorded) -> CaseFile:
     body, content = recorded.body, recorded.content or {}
     unanswered = recorded.content is not None and recorded.decision is None
     return CaseFile(

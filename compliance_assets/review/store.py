@@ -46,6 +46,20 @@ def put_oversight(
     )
 
 
+def overseen_decisions(conn: Connection, workload: str, release_id: str, since: datetime) -> list[tuple[float, str]]:
+    """(confidence, state) of the decisions of a release that were taken without a person, and that one looked at since."""
+    rows = conn.execute(
+        "SELECT decision.confidence, oversight.state FROM compliance.ledger_oversight AS oversight"
+        " JOIN compliance.ledger_entries AS entry USING (organization_id, seq, year)"
+        " JOIN compliance.decisions AS decision"
+        " ON decision.year = entry.year AND decision.response_id = entry.subject_id"
+        " WHERE entry.kind = 'decision' AND decision.outcome = 'decided' AND decision.workload = %s"
+        " AND decision.release_id = %s AND oversight.updated_at >= %s ORDER BY entry.seq",
+        [workload, release_id, since],
+    ).fetchall()
+    return [(row[0], row[1]) for row in rows]
+
+
 def incident_row(conn: Connection, incident_id: str) -> IncidentRow | None:
     """One incident, locked until the transaction ends."""
     row = conn.execute(_INCIDENTS + " WHERE incident_id = %s FOR UPDATE", [incident_id]).fetchone()

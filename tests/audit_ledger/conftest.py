@@ -11,7 +11,7 @@ from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.work import WorkItem
 from resources.postgres import Connection
-from tests.small_corpus import SmallCorpus, put_router_map_in_service
+from tests.small_corpus import SmallCorpus
 
 QUESTIONS = (
     "Where are the assets of Northwind held?",
@@ -19,14 +19,17 @@ QUESTIONS = (
     "Who sailed around the cape in winter?",
 )
 
+#: The entries of a `filled` ledger: the index of 2021 is put in place, the first drain approves the shipped router map and
+#: installs the shipped release, and the three questions are decided.
+INDEX_IN_PLACE, MAP_APPROVED, RELEASE_INSTALLED, FIRST, SECOND, THIRD = ENTRIES = range(1, 7)
+
 
 @pytest.fixture
 def filled(deployment: Deployment) -> Deployment:
-    """The index of 2021 put in place and three decisions over it: entries 1, then 2, 3 and 4."""
+    """An index, the shipped release in production, and three decisions: `ENTRIES`, of which THIRD is the last."""
     corpus = SmallCorpus(deployment)
     corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
     corpus.build(2021)
-    put_router_map_in_service(deployment)
     with deployment.postgres.connect() as conn:
         items = [WorkItem("ddq.draft_response", 2021, question) for question in QUESTIONS]
         decision_store.enqueue(conn, items)

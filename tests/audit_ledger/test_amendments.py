@@ -11,7 +11,7 @@ from compliance_assets.audit_ledger.checkpoints import checkpoint_ledger
 from compliance_assets.contracts.errors import IntegrityError, InvalidInput
 from compliance_assets.deployment import Deployment
 from resources.clock import system_clock
-from tests.audit_ledger.conftest import as_superuser_without_trigger, verify
+from tests.audit_ledger.conftest import ENTRIES, FIRST, SECOND, THIRD, as_superuser_without_trigger, verify
 from tests.small_corpus import new_deployment
 
 CPF = "123.456.789-09"
@@ -53,19 +53,19 @@ def fill_a_group(deployment: Deployment) -> None:
 
 
 def test_a_correction_stands_behind_what_it_corrects(filled: Deployment) -> None:
-    decision = entry_at(filled, 3)
-    amendment = amended(filled, 3, correction={"outcome": "review", "of": CPF})
+    decision = entry_at(filled, SECOND)
+    amendment = amended(filled, SECOND, correction={"outcome": "review", "of": CPF})
 
-    assert (amendment.seq, amendment.year, amendment.kind) == (5, 2021, "amendment")
+    assert (amendment.seq, amendment.year, amendment.kind) == (len(ENTRIES) + 1, 2021, "amendment")
     assert (amendment.subject_id, amendment.actor) == (decision.subject_id, "officer")
     body = json.loads(amendment.body)
     assert len(body.pop("sealed_under")) == 1
-    assert body == {"seq": 3, "reason": "A wrong rate was applied.", "authority": "Order 17/2026"}
+    assert body == {"seq": SECOND, "reason": "A wrong rate was applied.", "authority": "Order 17/2026"}
     with filled.postgres.connect() as conn:
         content = store.content_of(conn, filled.keyring, amendment)
     assert content is not None
     assert content.as_json() == {"correction": {"outcome": "review", "of": CPF}}
-    assert entry_at(filled, 3) == decision
+    assert entry_at(filled, SECOND) == decision
     result = verify(filled)
     assert (result.verified, result.amended) == (True, ())
 
@@ -96,35 +96,35 @@ def test_a_superusers_rewrite_is_found_until_an_amendment_documents_it(
 
 def test_a_rewrite_that_no_stored_leaf_covers_needs_the_leaf_that_was(filled: Deployment) -> None:
     checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
-    was = leaf_of(entry_at(filled, 3)).hex()
-    rewrite(filled, 3, NO_CONTENT)
+    was = leaf_of(entry_at(filled, SECOND)).hex()
+    rewrite(filled, SECOND, NO_CONTENT)
     assert not verify(filled).verified
 
     for given in (None, "none", was.upper()):
         with pytest.raises(InvalidInput, match="is not known"):
-            amended(filled, 3, rewritten=True, was_leaf=given)
-    amended(filled, 3, rewritten=True, was_leaf=was)
+            amended(filled, SECOND, rewritten=True, was_leaf=given)
+    amended(filled, SECOND, rewritten=True, was_leaf=was)
     result = verify(filled)
-    assert (result.verified, result.amended, result.findings) == (True, (3,), ())
+    assert (result.verified, result.amended, result.findings) == (True, (SECOND,), ())
     checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
     assert verify(filled).verified
 
 
 def test_a_wrong_leaf_is_refused_where_the_tree_knows_it_and_found_where_a_checkpoint_does(filled: Deployment) -> None:
     checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
-    was = leaf_of(entry_at(filled, 3)).hex()
-    rewrite(filled, 3, OTHER_ACTOR)
-    amended(filled, 3, rewritten=True, was_leaf="ab" * 32)
+    was = leaf_of(entry_at(filled, SECOND)).hex()
+    rewrite(filled, SECOND, OTHER_ACTOR)
+    amended(filled, SECOND, rewritten=True, was_leaf="ab" * 32)
     result = verify(filled)
     assert not result.verified
     assert "forked" in result.findings[0].problem
-    amended(filled, 3, rewritten=True, was_leaf=was)
+    amended(filled, SECOND, rewritten=True, was_leaf=was)
     assert verify(filled).verified, "the latest amendment counts"
 
     fill_a_group(filled)
-    rewrite(filled, 7, OTHER_ACTOR)
+    rewrite(filled, FIRST, OTHER_ACTOR)
     with pytest.raises(InvalidInput, match="is not known"):
-        amended(filled, 7, rewritten=True, was_leaf="ab" * 32)
+        amended(filled, FIRST, rewritten=True, was_leaf="ab" * 32)
 
 
 def test_a_second_rewrite_behind_the_amendment_is_found(deployment: Deployment) -> None:
@@ -139,27 +139,27 @@ def test_a_second_rewrite_behind_the_amendment_is_found(deployment: Deployment) 
 
 @pytest.mark.parametrize("column", ["body", "sealed"])
 def test_a_second_rewrite_of_what_the_leaf_covers_by_its_digest_is_found(filled: Deployment, column: str) -> None:
-    was = leaf_of(entry_at(filled, 3)).hex()
-    rewrite(filled, 3, OTHER_ACTOR)
-    amended(filled, 3, rewritten=True, was_leaf=was)
+    was = leaf_of(entry_at(filled, SECOND)).hex()
+    rewrite(filled, SECOND, OTHER_ACTOR)
+    amended(filled, SECOND, rewritten=True, was_leaf=was)
     assert verify(filled).verified
 
-    rewrite(filled, 3, {"body": "body = replace(body, ',', ' ,')", "sealed": "sealed = '\\x00'"}[column])
+    rewrite(filled, SECOND, {"body": "body = replace(body, ',', ' ,')", "sealed": "sealed = '\\x00'"}[column])
     result = verify(filled)
-    assert (result.verified, result.findings[0].seq) == (False, 3)
+    assert (result.verified, result.findings[0].seq) == (False, SECOND)
 
 
 def test_an_amendment_excuses_no_entry_that_was_taken_out_before_it(filled: Deployment) -> None:
-    amended(filled, 4)
-    rewrite(filled, 4, OTHER_ACTOR)
+    amended(filled, THIRD)
+    rewrite(filled, THIRD, OTHER_ACTOR)
     was = "ab" * 32  # nothing was signed yet: no checkpoint knows better
-    amended(filled, 4, rewritten=True, was_leaf=was)
+    amended(filled, THIRD, rewritten=True, was_leaf=was)
     with as_superuser_without_trigger(filled) as owner:
         owner.execute(
-            "DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq = 3",
-            [filled.postgres.organization_id],
+            "DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq = %s",
+            [filled.postgres.organization_id, SECOND],
         )
-    assert 4 in {finding.seq for finding in verify(filled).findings}
+    assert THIRD in {finding.seq for finding in verify(filled).findings}
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_an_amendment_excuses_no_entry_that_was_taken_out_before_it(filled: Depl
     ],
 )
 def test_a_row_that_no_amendment_can_document_is_refused(filled: Deployment, values: str, problem: str) -> None:
-    was = leaf_of(entry_at(filled, 3)).hex()
-    rewrite(filled, 3, values)
+    was = leaf_of(entry_at(filled, SECOND)).hex()
+    rewrite(filled, SECOND, values)
     with pytest.raises(InvalidInput, match=problem):
-        amended(filled, 3, rewritten=True, was_leaf=was)
+        amended(filled, SECOND, rewritten=True, was_leaf=was)
     with filled.postgres.connect() as conn:
-        assert store.head(conn).seq == 4
+        assert store.head(conn).seq == len(ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -190,23 +190,23 @@ def test_an_amendment_without_reason_authority_or_author_or_with_a_person_in_the
     filled: Deployment, given: dict[str, str]
 ) -> None:
     with pytest.raises(InvalidInput, match="is not usable"):
-        amended(filled, 3, **given)
+        amended(filled, SECOND, **given)
     with filled.postgres.connect() as conn:
-        assert store.head(conn).seq == 4
+        assert store.head(conn).seq == len(ENTRIES)
 
 
 @pytest.mark.parametrize("seq", [0, -1, 99])
 def test_an_entry_that_is_not_there_cannot_be_amended(filled: Deployment, seq: int) -> None:
-    with pytest.raises(InvalidInput, match="a number from 1 to 4"):
+    with pytest.raises(InvalidInput, match=f"a number from 1 to {len(ENTRIES)};"):
         amended(filled, seq)
 
 
 def test_nothing_is_signed_over_an_undocumented_rewrite(filled: Deployment) -> None:
-    was = leaf_of(entry_at(filled, 3)).hex()
-    rewrite(filled, 3, OTHER_ACTOR)
-    with pytest.raises(IntegrityError, match="entry 3"):
+    was = leaf_of(entry_at(filled, SECOND)).hex()
+    rewrite(filled, SECOND, OTHER_ACTOR)
+    with pytest.raises(IntegrityError, match=f"entry {SECOND}"):
         checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
-    amended(filled, 3, rewritten=True, was_leaf=was)
+    amended(filled, SECOND, rewritten=True, was_leaf=was)
     assert checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log) is not None
 
 
@@ -214,4 +214,4 @@ def test_another_organisations_entry_cannot_be_amended(
     filled: Deployment, database_url: str, session_dir: Path
 ) -> None:
     with pytest.raises(InvalidInput, match="no such entry"):
-        amended(new_deployment(database_url, session_dir), 3)
+        amended(new_deployment(database_url, session_dir), SECOND)

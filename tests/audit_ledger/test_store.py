@@ -9,7 +9,16 @@ from compliance_assets.audit_ledger import store
 from compliance_assets.audit_ledger.chain import GENESIS, NewEntry
 from compliance_assets.deployment import Deployment
 from resources.postgres import enter_organization
-from tests.audit_ledger.conftest import verify
+from tests.audit_ledger.conftest import (
+    ENTRIES,
+    FIRST,
+    INDEX_IN_PLACE,
+    MAP_APPROVED,
+    RELEASE_INSTALLED,
+    SECOND,
+    THIRD,
+    verify,
+)
 from tests.small_corpus import new_deployment
 
 TABLES = ("ledger_entries", "ledger_entries_2021")
@@ -122,10 +131,21 @@ def test_the_check_of_append_only_says_what_is_permitted(filled: Deployment) -> 
         owner.rollback()
 
 
+def test_the_first_drain_puts_the_shipped_release_in_production_before_it_decides(filled: Deployment) -> None:
+    with filled.postgres.connect() as conn:
+        kinds = {entry.seq: entry.kind for entry in store.entries(conn)}
+    assert kinds == {
+        INDEX_IN_PLACE: "pointer",
+        MAP_APPROVED: "router_map_approval",
+        RELEASE_INSTALLED: "release_installed",
+        **dict.fromkeys((FIRST, SECOND, THIRD), "decision"),
+    }
+
+
 def test_an_auditor_reads_entries_and_writes_none(filled: Deployment) -> None:
     with filled.postgres.connect_as_owner() as conn:
         enter_organization(conn, filled.postgres.organization_id, role="compliance_auditor")
-        assert [e.seq for e in store.entries(conn)] == [1, 2, 3, 4]
+        assert [e.seq for e in store.entries(conn)] == list(ENTRIES)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             store.append(conn, filled.keyring, entry("mine"))
         conn.rollback()
@@ -140,13 +160,13 @@ def test_another_organisation_reads_no_entry_and_has_a_chain_of_its_own(
         assert store.head(conn).seq == 0
         assert store.append(conn, other.keyring, entry("theirs")).seq == 1
     assert verify(other).entries == 1
-    assert verify(filled).entries == 4
+    assert verify(filled).entries == len(ENTRIES)
 
 
 def test_an_entry_cannot_be_written_for_another_organisation(filled: Deployment) -> None:
     with filled.postgres.connect() as conn:
         (first, *_) = store.entries(conn)
-        values = {**first._asdict(), "organization_id": "00000000-0000-4000-8000-00000000dead", "seq": 5}
+        values = {**first._asdict(), "organization_id": "00000000-0000-4000-8000-00000000dead", "seq": len(ENTRIES) + 1}
         columns = sql.SQL(", ").join(map(sql.Identifier, values))
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
             conn.execute(

@@ -8,9 +8,9 @@ from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from resources.keyring import Keyring
-from tests.audit_ledger.conftest import as_superuser_without_trigger, verify
+from tests.audit_ledger.conftest import ENTRIES, FIRST, SECOND, THIRD, as_superuser_without_trigger, verify
 
-#: Edits of entry 3, the second decision; each is found there.
+#: Edits of the second decision's entry; each is found there.
 EDITS = {
     "actor": "actor = 'somebody else'",
     "kind": "kind = 'note'",
@@ -34,7 +34,7 @@ EDITS = {
     "schema version": "schema_version = '1'",
     "schema version that is none": "schema_version = '3'",
 }
-#: Edits of the decision that entry 3 records.
+#: Edits of the second decision, as its table has it.
 DECISION_EDITS = {
     "outcome": "outcome = 'review'",
     "reason": "reason = 'because'",
@@ -70,36 +70,36 @@ def test_the_ledger_of_the_real_jobs_is_verified(deployment: Deployment, source:
     assert report["verified"] is True
     assert report["checks_passed"] is True
     assert (result.verified, result.findings, result.unmatched_decisions) == (True, (), ())
-    assert result.entries == 6, "two decisions, two indexes put in place, the key that signs, the router map"
+    assert result.entries == 7, "two decisions, two indexes put in place, the key that signs, router map and release"
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_entry_is_named(filled: Deployment, edit: str) -> None:
     with as_superuser_without_trigger(filled) as owner:
         done = owner.execute(
-            f"UPDATE compliance.ledger_entries SET {EDITS[edit]} WHERE organization_id = %s AND seq = 3",
-            [filled.postgres.organization_id],
+            f"UPDATE compliance.ledger_entries SET {EDITS[edit]} WHERE organization_id = %s AND seq = %s",
+            [filled.postgres.organization_id, SECOND],
         )
         assert done.rowcount == 1
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 3
+    assert result.findings[0].seq == SECOND
 
 
 def test_a_renumbered_entry_is_named(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
         owner.execute(
-            "UPDATE compliance.ledger_entries SET seq = 9007199254740993 WHERE organization_id = %s AND seq = 3",
-            [filled.postgres.organization_id],
+            "UPDATE compliance.ledger_entries SET seq = 9007199254740993 WHERE organization_id = %s AND seq = %s",
+            [filled.postgres.organization_id, SECOND],
         )
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 4  # where 3 should stand
+    assert result.findings[0].seq == THIRD  # where the second should stand
 
 
-@pytest.mark.parametrize(("seq", "named"), [(2, 3), (3, 4), (4, 4)])
+@pytest.mark.parametrize(("seq", "named"), [(FIRST, SECOND), (SECOND, THIRD), (THIRD, THIRD)])
 def test_a_deleted_entry_is_named_by_the_gap_and_by_its_decision(filled: Deployment, seq: int, named: int) -> None:
     subject = subject_of(filled, seq)
     with as_superuser_without_trigger(filled) as owner:
@@ -115,7 +115,7 @@ def test_a_deleted_entry_is_named_by_the_gap_and_by_its_decision(filled: Deploym
 
 
 def test_a_tail_cut_together_with_its_head_leaves_decisions_that_nothing_records(filled: Deployment) -> None:
-    subject = subject_of(filled, 4)
+    subject = subject_of(filled, THIRD)
     cut_tail(filled)
     result = verify(filled)
 
@@ -125,10 +125,10 @@ def test_a_tail_cut_together_with_its_head_leaves_decisions_that_nothing_records
 
 
 def test_a_tail_cut_with_all_that_names_it_is_found_by_the_published_checkpoint(filled: Deployment) -> None:
-    subject = subject_of(filled, 4)
+    subject = subject_of(filled, THIRD)
     signed = checkpoint_ledger(filled.postgres, filled.keyring, filled.checkpoint_log)
     assert signed is not None
-    assert signed.size == 5  # the key that signs is named by an entry
+    assert signed.size == len(ENTRIES) + 1  # the key that signs is named by an entry
     assert verify(filled).verified
     cut_tail(filled)
     with filled.postgres.connect_as_owner() as owner:
@@ -136,7 +136,7 @@ def test_a_tail_cut_with_all_that_names_it_is_found_by_the_published_checkpoint(
     result = verify(filled)
 
     assert [(f.seq, f.expected, f.found) for f in result.findings if "shorter" in f.problem] == [
-        (4, "5 entries", "3 entries")
+        (THIRD, f"{len(ENTRIES) + 1} entries", f"{SECOND} entries")
     ]
 
 
@@ -145,24 +145,24 @@ def test_an_inserted_entry_is_named(filled: Deployment) -> None:
         owner.execute(
             "INSERT INTO compliance.ledger_entries (organization_id, seq, year, kind, occurred_at, actor, subject_id, body,"
             " body_sha256, prev_hash, entry_hash, schema_version, key_id)"
-            " SELECT organization_id, 5, year, kind, occurred_at, actor, 'rsp_forged', body, body_sha256, entry_hash,"
-            " repeat('a', 64), schema_version, key_id FROM compliance.ledger_entries WHERE organization_id = %s AND seq = 4",
-            [filled.postgres.organization_id],
+            " SELECT organization_id, seq + 1, year, kind, occurred_at, actor, 'rsp_forged', body, body_sha256, entry_hash,"
+            " repeat('a', 64), schema_version, key_id FROM compliance.ledger_entries WHERE organization_id = %s AND seq = %s",
+            [filled.postgres.organization_id, THIRD],
         )
         owner.execute(
-            "UPDATE compliance.ledger_heads SET seq = 5, entry_hash = repeat('a', 64) WHERE organization_id = %s",
+            "UPDATE compliance.ledger_heads SET seq = seq + 1, entry_hash = repeat('a', 64) WHERE organization_id = %s",
             [filled.postgres.organization_id],
         )
     result = verify(filled)
 
     assert not result.verified
-    assert [f.seq for f in result.findings] == [5]
+    assert [f.seq for f in result.findings] == [THIRD + 1]
     assert result.unmatched_decisions == ("rsp_forged",)
 
 
 def test_two_entries_that_changed_places_are_named(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
-        for old, new in ((3, 99), (4, 3), (99, 4)):
+        for old, new in ((SECOND, 99), (THIRD, SECOND), (99, THIRD)):
             owner.execute(
                 "UPDATE compliance.ledger_entries SET seq = %s WHERE organization_id = %s AND seq = %s",
                 [new, filled.postgres.organization_id, old],
@@ -170,12 +170,12 @@ def test_two_entries_that_changed_places_are_named(filled: Deployment) -> None:
     result = verify(filled)
 
     assert not result.verified
-    assert result.findings[0].seq == 3
+    assert result.findings[0].seq == SECOND
 
 
 @pytest.mark.parametrize("edit", DECISION_EDITS)
 def test_a_decision_that_no_longer_says_what_its_entry_says_is_named(filled: Deployment, edit: str) -> None:
-    subject = subject_of(filled, 3)
+    subject = subject_of(filled, SECOND)
     with filled.postgres.connect_as_owner() as owner:
         done = owner.execute(
             f"UPDATE compliance.decisions SET {DECISION_EDITS[edit]} WHERE organization_id = %s AND response_id = %s",
@@ -190,7 +190,7 @@ def test_a_decision_that_no_longer_says_what_its_entry_says_is_named(filled: Dep
 
 
 def test_a_decision_that_was_deleted_is_named(filled: Deployment) -> None:
-    subject = subject_of(filled, 2)
+    subject = subject_of(filled, FIRST)
     with filled.postgres.connect_as_owner() as owner:
         owner.execute(
             "DELETE FROM compliance.decisions WHERE organization_id = %s AND response_id = %s",
@@ -206,7 +206,7 @@ def test_the_head_is_part_of_the_proof(filled: Deployment) -> None:
     result = verify(filled)
 
     assert not result.verified
-    assert [(f.seq, f.problem) for f in result.findings] == [(4, "the head names another entry")]
+    assert [(f.seq, f.problem) for f in result.findings] == [(THIRD, "the head names another entry")]
 
 
 def test_with_another_master_key_nothing_is_verified(filled: Deployment) -> None:
@@ -214,7 +214,7 @@ def test_with_another_master_key_nothing_is_verified(filled: Deployment) -> None
     result = verify(filled)
 
     assert not result.verified
-    assert [f.seq for f in result.findings] == [1, 2, 3, 4]
+    assert [f.seq for f in result.findings] == list(ENTRIES)
 
 
 def test_without_the_master_key_the_remedy_is_named_and_no_new_key_is_made(filled: Deployment) -> None:
@@ -229,12 +229,14 @@ def test_without_the_master_key_the_remedy_is_named_and_no_new_key_is_made(fille
 
 
 def cut_tail(deployment: Deployment) -> None:
-    """Everything behind entry 3, the head moved back to it."""
+    """Everything behind the second decision's entry, the head moved back to it."""
     organization = deployment.postgres.organization_id
     with as_superuser_without_trigger(deployment) as owner:
-        owner.execute("DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq > 3", [organization])
         owner.execute(
-            "UPDATE compliance.ledger_heads SET seq = 3, entry_hash = (SELECT entry_hash FROM compliance.ledger_entries"
-            " WHERE organization_id = %s AND seq = 3) WHERE organization_id = %s",
-            [organization, organization],
+            "DELETE FROM compliance.ledger_entries WHERE organization_id = %s AND seq > %s", [organization, SECOND]
+        )
+        owner.execute(
+            "UPDATE compliance.ledger_heads SET (seq, entry_hash) = (SELECT seq, entry_hash FROM compliance.ledger_entries"
+            " WHERE organization_id = %s AND seq = %s) WHERE organization_id = %s",
+            [organization, SECOND, organization],
         )

@@ -66,8 +66,8 @@ def test_demo_takes_in_every_file_and_ends_with_a_ledger_entry_a_question(demo: 
     assert demo["years"] == [2022, 2023, 2024]
     assert (demo["questions"], demo["decided_now"]) == (33, 33)
     decisions = 33 + len(demo["triage"])
-    assert demo["ledger"]["entries"] == decisions + 3 + 2, (
-        "the indexes put in place, the key that signs, the router map"
+    assert demo["ledger"]["entries"] == decisions + 3 + 3, (
+        "the indexes put in place, the key that signs, the router map, the release"
     )
     assert demo["ledger"]["checkpoints"] == 3, "one at the end of each year's run"
     assert demo["verified"] is True
@@ -402,4 +402,8 @@ def _tamper(data_dir: Path) -> None:
 
     with psycopg.connect(EmbeddedPostgres(data_dir).start()) as conn:
         conn.execute("SET session_replication_role = replica")
-        conn.execute("UPDATE compliance.ledger_entries SET body = replace(body, 'decided', 'derided') WHERE seq = 3")
+        done = conn.execute(
+            "UPDATE compliance.ledger_entries SET body = replace(body, 'decided', 'derided') WHERE seq = (SELECT min(seq)"
+            " FROM compliance.ledger_entries WHERE kind = 'decision' AND body LIKE '%decided%')"
+        )
+        assert done.rowcount == 1

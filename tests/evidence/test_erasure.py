@@ -38,10 +38,10 @@ from compliance_assets.evidence.verification import verify_all
 from compliance_assets.migrations.runner import HERE, migrate
 from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.decide import idempotency_key, response_id_of
-from compliance_assets.model_decisions.drain import drain_year, release_of
+from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.extractive import ExtractiveModel
+from compliance_assets.model_decisions.releases.serving import served
 from compliance_assets.model_decisions.work import WorkItem
-from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
 from compliance_assets.raw_pulls.connector import source_id_of
 from compliance_assets.raw_pulls.labels import Label
@@ -342,7 +342,8 @@ class Guess:
         self.source = source_id_of(canonical_uri(str(self.folder)))
         self.version = "2021/a.txt"
         self.label = Label(2021, "IRPF", TITLES["a"], "filing", "manifest")
-        self.release = release_of(deployment.desk, workload_named("ddq.draft_response"))
+        with deployment.postgres.connect() as conn:
+            self.release = served(deployment.desk, conn).release
         self.indexes = [
             v for (v,) in self.held.rows("SELECT index_version FROM compliance.index_versions WHERE year = 2021")
         ]

@@ -272,18 +272,45 @@ def test_a_query_vector_sealed_again_otherwise_shows_in_the_scores(answered: Ans
     assert {"hits.0.embedding_score", "hit_set_sha256"} <= answered.differing()
 
 
-def test_another_prompt_template_shows(
-    answered: Answered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+OF_THE_PROMPT = {
+    "prompt", "prompt_hash", "prompt_template.sha256", "response_envelope.prompt_hash", "response_envelope_sha256",
+    "body.prompt_template.sha256",
+}  # fmt: skip
+
+
+def change_the_products_prompts(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Each gets a blank more."""
     for path in workloads.PROMPTS.glob("*.txt"):
-        (tmp_path / path.name).write_text(path.read_text() + " ")
-    monkeypatch.setattr(workloads, "PROMPTS", tmp_path)
-    workloads._template.cache_clear()
-    request.addfinalizer(workloads._template.cache_clear)
-    assert answered.differing() == {
-        "prompt", "prompt_hash", "prompt_template.sha256", "response_envelope.prompt_hash", "response_envelope_sha256",
-        "body.prompt_template.sha256",
-    }  # fmt: skip
+        (folder / path.name).write_text(path.read_text() + " ")
+    monkeypatch.setattr(workloads, "PROMPTS", folder)
+
+
+def test_another_prompt_template_in_the_decisions_release_shows(answered: Answered) -> None:
+    answered.change(
+        "UPDATE compliance.release_files SET content = content || convert_to(' ', 'UTF8') WHERE path LIKE 'prompts/%%'"
+        " AND organization_id = %s",
+        answered.deployment.postgres.organization_id,
+    )
+    assert answered.differing() == OF_THE_PROMPT
+
+
+def test_a_prompt_template_that_the_product_has_by_now_does_not_count(
+    answered: Answered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    change_the_products_prompts(monkeypatch, tmp_path)
+    assert answered.differing() == set()
+
+
+def test_where_a_releases_files_are_not_kept_the_products_prompt_counts(
+    answered: Answered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a ledger that is older than the table."""
+    answered.change(
+        "DELETE FROM compliance.release_files WHERE organization_id = %s", answered.deployment.postgres.organization_id
+    )
+    assert answered.differing() == set()
+    change_the_products_prompts(monkeypatch, tmp_path)
+    assert answered.differing() == OF_THE_PROMPT
 
 
 def test_another_code_path_shows(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from compliance_assets.contracts.policy import PolicyMode
 from compliance_assets.deployment import Deployment
 from compliance_assets.governance.redaction.redactor import Redactor
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.drain import Desk, drain_year
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from resources import postgres as postgres_module
 from resources.policy import OpaEngine

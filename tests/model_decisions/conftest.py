@@ -9,9 +9,14 @@ from compliance_assets.audit_ledger import store as ledger_store
 from compliance_assets.audit_ledger.verify import verify_ledger
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.drain import Desk, drain_year
+from compliance_assets.model_decisions.desk import Desk
+from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.extractive import ExtractiveModel
+from compliance_assets.model_decisions.releases import store as releases
+from compliance_assets.model_decisions.releases.bundle import ReleaseBundle
+from compliance_assets.model_decisions.releases.serving import running_of, served
 from compliance_assets.model_decisions.work import WorkItem
+from resources.clock import system_clock
 from tests.model_decisions.builders import OneModel, Only
 from tests.small_corpus import SmallCorpus
 
@@ -46,6 +51,26 @@ class Office:
         with self.deployment.postgres.connect() as conn:
             return [json.loads(e.body) for e in ledger_store.entries(conn) if e.kind == "decision"]
 
+    def prompts(self) -> list[str]:
+        """What the models were sent, in the order of the ledger."""
+        with self.deployment.postgres.connect() as conn:
+            entries = [entry for entry in ledger_store.entries(conn) if entry.kind == "decision"]
+            opened = ledger_store.contents(conn, self.deployment.keyring, entries)
+        return [str(opened[entry.seq].as_json()["prompt"]) for entry in entries]
+
+    def promote(self, bundle: ReleaseBundle) -> str:
+        """Put a release with the files into production as a promotion does, without what has to come before; its id."""
+        desk = self.deployment.desk
+        with self.deployment.postgres.connect() as conn:
+            now = served(desk, conn)
+            release = bundle.manifest(running_of(desk.embedder))
+            releases.keep(conn, release, bundle)
+            releases.move(
+                conn, desk.keyring, "release_promoted", release.release_id, {}, "Change Board", system_clock(),
+                instead_of=now.release.release_id,
+            )  # fmt: skip
+        return release.release_id
+
     def waits(self) -> list[dict[str, object]]:
         """What the ledger says of work that had to wait, in order."""
         with self.deployment.postgres.connect() as conn:
@@ -72,5 +97,5 @@ def office(deployment: Deployment) -> Office:
     made.corpus.add(2021, "The assets of Northwind are held by Harbour Bank.\nThe fund keeps a reserve of ten percent.")
     made.corpus.add(2021, "Leverage of the fund stays below two hundred percent of its net assets.")
     made.corpus.build(2021)
-    drain_year(made.desk(ExtractiveModel()), 2021)  # the shipped router map enters service
+    drain_year(made.desk(ExtractiveModel()), 2021)  # the shipped release is installed
     return made

@@ -1,17 +1,21 @@
 import dataclasses
 import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from compliance_assets.audit_ledger import store as ledger
 from compliance_assets.contracts.canonical import canonical_json
-from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
 from compliance_assets.model_decisions.drain import DrainReport, drain_year, needs_deciding
 from compliance_assets.model_decisions.extractive import ExtractiveModel
-from compliance_assets.model_decisions.router_map import RouterMap
+from compliance_assets.model_decisions.releases import store as releases
+from compliance_assets.model_decisions.releases.serving import served
 from resources.keyring import Keyring
 from tests.model_decisions.builders import Saying, Scripted
 from tests.model_decisions.conftest import Office
@@ -20,15 +24,20 @@ CUSTODY, RESERVE = "Where are the assets of Northwind held?", "What reserve does
 LEVERAGE, CAPE = "Below what percent of net assets stays leverage?", "Who sailed around the cape in winter?"
 
 
-class BrokenKeyring(Keyring):
-    """Fails where the ledger entry is about to be hashed, from a given entry on."""
+NO_KEY = DependencyUnavailable("the master key is away", expected="it", found="nothing", remedy="Restore it.")
 
-    def __init__(self, working: Keyring, entries: int) -> None:
-        self.working, self.left = working, entries
+
+class BrokenKeyring(Keyring):
+    """Fails where the ledger entry is about to be hashed, from a given entry on. The first use is of the drain itself: what is
+    in production is held against the ledger.
+    """
+
+    def __init__(self, working: Keyring, entries: int, problem: Exception) -> None:
+        self.working, self.left, self.problem = working, 1 + entries, problem
 
     def chain_key(self, organization_id: str, key_id: str | None = None) -> bytes:
         if self.left == 0:
-            raise RuntimeError("no key")
+            raise self.problem
         self.left -= 1
         return self.working.chain_key(organization_id, key_id)
 
@@ -102,7 +111,7 @@ def test_a_question_asked_again_keeps_its_decision_and_the_model_is_not_asked(of
     drain_year(office.desk(provider), 2021)
     with office.deployment.postgres.connect() as conn:
         first = store.envelopes_of_work(conn, office.deployment.keyring, [asked.work_id])
-        assert not needs_deciding(conn, office.desk(provider), asked)
+        assert not needs_deciding(conn, served(office.desk(provider), conn).release, asked)
     office.ask(CUSTODY)
     report = drain_year(office.desk(provider), 2021)
 
@@ -133,6 +142,21 @@ def test_a_question_asked_again_over_other_documents_is_decided_again(office: Of
     office.ask(CUSTODY)
 
     assert drain_year(office.desk(ExtractiveModel()), 2021) == DrainReport(decided=1)
+    assert office.recorded() == [CUSTODY, CUSTODY]
+
+
+def test_a_question_asked_again_under_another_release_is_decided_again(office: Office) -> None:
+    (asked,) = office.ask(CUSTODY)
+    desk = office.desk(ExtractiveModel())
+    drain_year(desk, 2021)
+    bundle = desk.bundle
+    prompt = f"prompts/{bundle.workload(asked.workload).prompt.file}"
+    office.promote(bundle.with_files({prompt: b"Be brief. " + bundle.files[prompt]}))
+    with office.deployment.postgres.connect() as conn:
+        assert needs_deciding(conn, served(desk, conn).release, asked)
+    office.ask(CUSTODY)
+
+    assert drain_year(desk, 2021) == DrainReport(decided=1)
     assert office.recorded() == [CUSTODY, CUSTODY]
 
 
@@ -191,17 +215,6 @@ def test_one_question_that_no_model_answers_ends_with_a_person_and_never_stops_t
     assert drain_year(desk, 2021) == DrainReport()
 
 
-def test_a_map_that_nobody_approved_decides_nothing(office: Office) -> None:
-    office.ask(CUSTODY)
-    desk = office.desk(ExtractiveModel())
-    route = desk.router_map.route("ddq.draft_response").model_copy(update={"temperature": 0.5})
-    changed = RouterMap(routes={**desk.router_map.routes, "ddq.draft_response": route})
-    with pytest.raises(InvalidInput, match="not approved"):
-        drain_year(dataclasses.replace(desk, router_map=changed), 2021)
-
-    assert office.work() == {CUSTODY: ("queued", None)}
-
-
 def test_many_deciders_decide_each_question_once(office: Office) -> None:
     questions = [f"{CUSTODY} ({number})" for number in range(30)]
     office.ask(*questions)
@@ -213,10 +226,8 @@ def test_many_deciders_decide_each_question_once(office: Office) -> None:
 
 def test_decision_edges_and_entry_stand_or_fall_together_and_the_others_go_on(office: Office) -> None:
     office.ask(CUSTODY, RESERVE, LEVERAGE)
-    broken = dataclasses.replace(
-        office.desk(ExtractiveModel()), keyring=BrokenKeyring(office.deployment.keyring, entries=2)
-    )
-    report = drain_year(broken, 2021)
+    keyring = BrokenKeyring(office.deployment.keyring, 2, RuntimeError("no key"))
+    report = drain_year(dataclasses.replace(office.desk(ExtractiveModel()), keyring=keyring), 2021)
 
     (why,) = report.postponed.values()
     assert (report.decided, why.partition(":")[0]) == (2, "RuntimeError in test_drain")
@@ -226,14 +237,26 @@ def test_decision_edges_and_entry_stand_or_fall_together_and_the_others_go_on(of
     assert office.recorded() == [CUSTODY, RESERVE, LEVERAGE]
 
 
-def test_without_the_master_key_nothing_is_decided_and_the_reason_says_so(office: Office) -> None:
+def test_without_the_master_key_nobody_can_say_what_is_in_production_so_no_drain_begins(office: Office) -> None:
     office.ask(CUSTODY)
-    keyless = dataclasses.replace(office.desk(ExtractiveModel()), keyring=Keyring(Path("/nowhere/master.key")))
-    report = drain_year(keyless, 2021)
+    provider = Scripted()
+    keyless = dataclasses.replace(office.desk(provider), keyring=Keyring(Path("/nowhere/master.key")))
+    with pytest.raises(DependencyUnavailable, match="the master key is not usable"):
+        drain_year(keyless, 2021)
 
-    assert report.decided == 0
-    assert "master key" in str(office.work()[CUSTODY])
-    assert office.recorded() == []
+    assert provider.calls == 0
+    assert office.work() == {CUSTODY: ("queued", None)}
+    assert drain_year(office.desk(provider), 2021) == DrainReport(decided=1)
+
+
+def test_a_master_key_that_is_lost_meanwhile_leaves_the_work_queued_and_the_reason_says_so(office: Office) -> None:
+    office.ask(CUSTODY, RESERVE)
+    keyring = BrokenKeyring(office.deployment.keyring, 1, NO_KEY)
+    report = drain_year(dataclasses.replace(office.desk(ExtractiveModel()), keyring=keyring), 2021)
+
+    assert report.decided == 1
+    assert office.work() == {CUSTODY: ("done", None), RESERVE: ("queued", str(NO_KEY))}
+    assert office.recorded() == [CUSTODY]
 
 
 def test_two_drains_at_once_decide_each_question_once(office: Office) -> None:
@@ -259,6 +282,19 @@ def test_two_drains_at_once_decide_each_question_once(office: Office) -> None:
     assert sum(report.decided for report in reports) == len(questions)
     assert sorted(office.recorded()) == sorted(questions)
     assert set(office.work().values()) == {("done", None)}
+
+
+def test_of_two_first_drains_at_once_one_installs_the_release_and_the_other_finds_it(deployment: Deployment) -> None:
+    with ThreadPoolExecutor(2) as pool, deployment.postgres.connect() as conn:
+        releases.hold_pointer(conn)
+        drains = [pool.submit(drain_year, Deployment(deployment.settings).desk, year) for year in (2021, 2022)]
+        deadline, waiting = time.monotonic() + 30, "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while conn.execute(waiting).fetchone() != (2,):
+            assert time.monotonic() < deadline, "they do not wait"
+            time.sleep(0.01)
+        conn.commit()
+        assert [drain.result(60) for drain in drains] == [DrainReport(), DrainReport()]
+        assert [entry.kind for entry in ledger.entries(conn)] == ["router_map_approval", "release_installed"]
 
 
 def test_an_answer_with_a_character_that_no_database_holds_is_recorded_and_the_ledger_stays_verifiable(

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from compliance_assets.contracts.errors import InvalidInput
+from compliance_assets.governance.policy import CallParameters
+from compliance_assets.model_decisions.router_checks import every_workload_routed
 from compliance_assets.model_decisions.router_map import (
     CONTRACTED,
     SHIPPED_DEFAULT,
@@ -13,6 +15,7 @@ from compliance_assets.model_decisions.router_map import (
     Approval,
     Flags,
     Route,
+    RouterMap,
     require_approved,
     router_map_of,
     unrouted,
@@ -98,6 +101,34 @@ def test_a_map_that_is_not_usable_is_named_with_its_field(tmp_path: Path, routes
     with pytest.raises(InvalidInput) as refused:
         router_map_of(ORGANIZATION, overrides(tmp_path, routes=routes))
     assert refused.value.found.startswith(f"firm.json: {found}: ")
+
+
+def test_a_route_that_asks_for_a_template_where_there_is_none_is_refused(tmp_path: Path) -> None:
+    asking = {**MINE, "flags": {"require_template_adherence": True}}
+    assert router_map_of(ORGANIZATION, overrides(tmp_path, routes={"soa.draft": asking})).route("soa.draft").flags
+    with pytest.raises(InvalidInput) as refused:
+        router_map_of(ORGANIZATION, overrides(tmp_path, routes={"ddq.draft_response": asking}))
+    field = "routes.ddq.draft_response.flags.require_template_adherence"
+    assert refused.value.found == f"firm.json: {field}: its workload has no template"
+
+
+def test_the_check_of_the_routes_names_a_template_that_is_not_there() -> None:
+    shipped = router_map_of(ORGANIZATION)
+    asking = Route(**MINE, flags=Flags(require_template_adherence=True))
+    routes = RouterMap(routes={**shipped.routes, "ddq.draft_response": asking})
+
+    assert every_workload_routed(shipped).passed
+    found = every_workload_routed(routes)
+    assert not found.passed
+    assert found.metadata["without_the_template_they_ask_for"].value == "ddq.draft_response"
+
+
+def test_a_route_says_how_its_models_are_asked() -> None:
+    route = router_map_of(ORGANIZATION, CONTRACTED).route("audit.evidence_extract")
+    call = CallParameters(("backpro/extract-v2", "openai/gpt-5"), enable_chunk_provenance=True)
+    assert route.call == call
+    soa = router_map_of(ORGANIZATION, CONTRACTED).route("soa.draft").call
+    assert (soa.max_context, soa.temperature, soa.require_template_adherence) == (80_000, 0.15, True)
 
 
 def test_a_map_that_is_not_there_is_refused(tmp_path: Path) -> None:

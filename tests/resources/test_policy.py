@@ -98,6 +98,12 @@ def test_the_request_reaches_the_policy_unchanged(tmp_path: Path, user: str) -> 
     assert echoing(tmp_path).evaluate(ASKED.model_copy(update={"user": user})).reason == user
 
 
+def test_a_policy_that_asks_for_the_time_is_evaluated_every_time(tmp_path: Path) -> None:
+    clock = '"reason": sprintf("%d", [time.now_ns()]),'
+    engine = RegoEngine(changed(tmp_path, lambda rego: rego.replace('"reason": reason,', clock)))
+    assert engine.evaluate(ASKED).reason != engine.evaluate(ASKED).reason
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

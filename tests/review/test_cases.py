@@ -17,7 +17,8 @@ from compliance_assets.review import case_store
 from compliance_assets.review import cases as review
 from compliance_assets.review.cases import Case, case_file, cases, same_person, signed_envelope
 from resources.clock import rfc3339
-from tests.review.decided import MODEL, NOW, QUOTE, add_decision, clock, envelope
+from tests.model_decisions.builders import RELEASE, passages
+from tests.review.decided import MODEL, NO_ANSWER, NOW, QUOTE, add_decision, clock
 
 CPF = "123.456.789-09"
 
@@ -107,7 +108,9 @@ def test_the_entry_says_who_signed_what_in_the_clear_and_why_under_seal(deployme
         "decision_seq": decided.seq,
         "decision_entry_hash": decided.entry_hash,
     }
-    recorded = envelope(response_id)
+    content = sealed(deployment, decided)
+    assert content is not None
+    recorded = content["response_envelope"]
     assert sealed(deployment, entry) == {
         "rationale": "I read the page.",
         "envelope_sha256": digest_of(recorded),
@@ -122,7 +125,7 @@ def test_each_verdict_leaves_one_training_row(deployment: Deployment) -> None:
     override(deployment, overridden)
 
     rows = {row[0]: row[1:] for row in outcomes(deployment)}
-    common = (2021, "irpf.triage", "rel_1")
+    common = (2021, "irpf.triage", RELEASE.release_id)
     assert rows == {
         approved: (*common, "approved", "original", "original", 0.42, "low_confidence", NOW),
         rejected: (*common, "rejected", "original", None, 0.42, "low_confidence", NOW),
@@ -301,7 +304,7 @@ def test_a_quarantined_answer_is_shown_to_the_reviewer_alone_until_it_is_approve
     assert shown.why == "ungrounded: 0.10 of what a segment says"
     assert shown.asked is not None
     assert shown.prompt_template["version"] == "1"
-    assert [hit["chunk_id"] for hit in shown.hits] == ["ck_1"]
+    assert [hit["chunk_id"] for hit in shown.hits] == [passages(QUOTE)[0].hit.chunk_id]
     assert shown.model_response is None
 
     approve(deployment, response_id)
@@ -323,14 +326,14 @@ def test_a_quarantined_answer_that_was_not_approved_stays_held_back(
 def test_where_no_answer_held_the_reviewer_sees_the_models_own_words(deployment: Deployment) -> None:
     response_id = add_decision(deployment, decision="not_decided")
     with deployment.postgres.connect() as conn:
-        assert case_file(conn, deployment.keyring, response_id).model_response == '{"decision": "?"}'
+        assert case_file(conn, deployment.keyring, response_id).model_response == NO_ANSWER
 
 
 def test_the_queue_lists_the_quarantined_first_then_the_oldest(deployment: Deployment) -> None:
     young = add_decision(deployment)
-    old = add_decision(deployment, opened_at=NOW - timedelta(days=3))
+    old = add_decision(deployment, decided_at=NOW - timedelta(days=3))
     held = add_decision(deployment, outcome="quarantined")
-    done = add_decision(deployment, workload="ddq.draft_response")
+    done = add_decision(deployment, workload="ddq.draft_response", decision="answered")
     approve(deployment, done)
 
     with deployment.postgres.connect() as conn:

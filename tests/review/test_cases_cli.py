@@ -44,7 +44,8 @@ def test_a_reviewer_lists_reads_and_approves(cli: Cli, deployment: Deployment) -
 
     assert [case["response_id"] for case in cli.json("review", "list", "--queue", "quarantine")] == [held]
     assert len(cli.json("review", "list", "--year", "2021", "--workload", "irpf.triage")) == 2
-    shown = cli.json("review", "show", held)
+    assert cli.json("review", "show", held, code=2)["problem"] == "this answer is held in quarantine"
+    shown = cli.json("review", "show", held, "--by", "officer")
     assert (shown["why"], shown["case"]["queue"]) == ("ungrounded: 0.1 of it", "quarantine")
     assert shown["envelope"]["citations"][0]["quote"] == QUOTE
 

@@ -96,8 +96,8 @@ def test_with_nothing_reviewed_the_assets_say_so(deployment: Deployment) -> None
 def test_a_case_that_waits_too_long_is_a_warning(
     deployment: Deployment, outcome: str, waits: timedelta, passes: bool
 ) -> None:
-    add_decision(deployment, outcome=outcome, opened_at=system_clock() - waits)
-    closed = add_decision(deployment, outcome=outcome, opened_at=NOW - timedelta(days=100))
+    add_decision(deployment, outcome=outcome, decided_at=system_clock() - waits)
+    closed = add_decision(deployment, outcome=outcome, decided_at=NOW - timedelta(days=100))
     cases.approve(deployment.postgres, deployment.keyring, clock, closed, "officer")
 
     result = no_case_waits_too_long(deployment.postgres)

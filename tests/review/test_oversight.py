@@ -11,7 +11,7 @@ from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.deployment import Deployment
 from compliance_assets.review.oversight import Oversight, changes_of, oversee, oversight_of
 from resources.clock import system_clock
-from tests.audit_ledger.conftest import as_superuser_without_trigger, verify
+from tests.audit_ledger.conftest import FIRST, as_superuser_without_trigger, verify
 from tests.small_corpus import new_deployment
 
 CPF = "123.456.789-09"
@@ -72,17 +72,17 @@ def test_each_change_is_one_row_rewritten_and_one_entry_more(filled: Deployment)
 
 @pytest.mark.parametrize("note", ["Read and accepted.", "", f"{CPF} was asked."])
 def test_saying_the_same_again_writes_nothing(filled: Deployment, note: str) -> None:
-    first = look(filled, 2, "accepted", note)
+    first = look(filled, FIRST, "accepted", note)
 
-    assert look(filled, "2", "accepted", f" {note}\n") == first
+    assert look(filled, str(FIRST), "accepted", f" {note}\n") == first
     assert len(entries(filled, "oversight")) == 1
-    look(filled, 2, "accepted", f"{note} Twice.")
-    look(filled, 2, "accepted", f"{note} Twice.", "second officer")
+    look(filled, FIRST, "accepted", f"{note} Twice.")
+    look(filled, FIRST, "accepted", f"{note} Twice.", "second officer")
     assert len(entries(filled, "oversight")) == 3
 
 
 def test_a_note_that_names_a_person_lies_under_the_seal_alone(filled: Deployment) -> None:
-    set_ = look(filled, 2, "flagged", f"Pages of {CPF} are missing.")
+    set_ = look(filled, FIRST, "flagged", f"Pages of {CPF} are missing.")
     (entry,) = entries(filled, "oversight")
 
     assert set_.note == f"sealed: see entry {entry.seq}"
@@ -114,10 +114,10 @@ def test_a_note_on_what_was_decided_about_a_person_goes_when_the_person_is_erase
 def test_a_tampered_entry_can_be_flagged(filled: Deployment) -> None:
     with as_superuser_without_trigger(filled) as owner:
         owner.execute(
-            "UPDATE compliance.ledger_entries SET sealed = '\\x01' WHERE organization_id = %s AND seq = 2",
-            [filled.postgres.organization_id],
+            "UPDATE compliance.ledger_entries SET sealed = '\\x01' WHERE organization_id = %s AND seq = %s",
+            [filled.postgres.organization_id, FIRST],
         )
-    assert look(filled, 2, "flagged", "Does not open.").state == "flagged"
+    assert look(filled, FIRST, "flagged", "Does not open.").state == "flagged"
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_tampered_entry_can_be_flagged(filled: Deployment) -> None:
         ("99999999999999999999999", "flagged", "officer", "no such entry"),
         ("rsp_unknown", "flagged", "officer", "no such entry"),
         (0, "flagged", "officer", "no such entry"),
-        (2, "approved", "officer", "no such state"),
-        (2, "flagged", " \n", "the reviewer is not usable"),
-        (2, "flagged", CPF, "the reviewer is not usable"),
+        (FIRST, "approved", "officer", "no such state"),
+        (FIRST, "flagged", " \n", "the reviewer is not usable"),
+        (FIRST, "flagged", CPF, "the reviewer is not usable"),
     ],
 )
 def test_what_cannot_be_overseen_is_refused_and_writes_nothing(
@@ -138,11 +138,11 @@ def test_what_cannot_be_overseen_is_refused_and_writes_nothing(
     with pytest.raises(InvalidInput, match=problem):
         look(filled, entry, state, "note", reviewer)
     assert entries(filled, "oversight") == []
-    assert standing(filled, 2) is None
+    assert standing(filled, FIRST) is None
 
 
 def test_a_note_of_unstorable_characters_is_stored(filled: Deployment) -> None:
-    assert look(filled, 2, "flagged", "a\x00b\ud800").note == "a\ufffdb\ufffd"
+    assert look(filled, FIRST, "flagged", "a\x00b\ud800").note == "a\ufffdb\ufffd"
 
 
 def test_two_reviewers_at_once_leave_one_row_and_a_history_without_a_break(filled: Deployment) -> None:
@@ -153,7 +153,7 @@ def test_two_reviewers_at_once_leave_one_row_and_a_history_without_a_break(fille
         try:
             begin.wait(30)
             for number in range(5):
-                look(own, 2, ("flagged", "accepted")[number % 2], f"{number}", reviewer)
+                look(own, FIRST, ("flagged", "accepted")[number % 2], f"{number}", reviewer)
         except BaseException as failure:
             failures.append(failure)
 
@@ -165,33 +165,33 @@ def test_two_reviewers_at_once_leave_one_row_and_a_history_without_a_break(fille
 
     assert failures == []
     with filled.postgres.connect() as conn:
-        decision = ledger.entry_at(conn, 2)
+        decision = ledger.entry_at(conn, FIRST)
         assert decision is not None
         changes = changes_of(conn, filled.keyring, decision)
         (rows,) = conn.execute("SELECT count(*) FROM compliance.ledger_oversight").fetchall()
     assert len(changes) == 10
     assert [c.previous_state for c in changes] == [None, *(c.state for c in changes[:-1])]
     assert rows == (1,)
-    last = standing(filled, 2)
+    last = standing(filled, FIRST)
     assert last is not None
     assert (last.state, last.reviewer, last.note) == (changes[-1].state, changes[-1].reviewer, changes[-1].note)
     assert verify(filled).verified
 
 
 def test_an_entry_that_is_not_recorded_leaves_the_row_as_it_was(filled: Deployment) -> None:
-    look(filled, 2, "flagged")
+    look(filled, FIRST, "flagged")
     with filled.postgres.connect() as conn:
         conn.execute("UPDATE compliance.ledger_heads SET seq = seq - 1")  # the next entry's place is taken
     with pytest.raises(psycopg.errors.UniqueViolation):
-        look(filled, 2, "accepted")
-    stands = standing(filled, 2)
+        look(filled, FIRST, "accepted")
+    stands = standing(filled, FIRST)
     assert stands is not None
     assert stands.state == "flagged"
 
 
 def test_another_organisation_sees_nothing_of_it(filled: Deployment, database_url: str, session_dir: Path) -> None:
-    look(filled, 2, "flagged")
+    look(filled, FIRST, "flagged")
     other = new_deployment(database_url, session_dir)
-    assert standing(other, 2) is None
+    assert standing(other, FIRST) is None
     with pytest.raises(InvalidInput, match="no such entry"):
-        look(other, 2, "accepted")
+        look(other, FIRST, "accepted")

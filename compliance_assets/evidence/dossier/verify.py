@@ -564,7 +564,8 @@ def _of_content(dossier: Dossier) -> Iterator[Check]:
         same(envelope["confidence"], content["confidence"]["value"])
         same(envelope["prompt_hash"], content["prompt_hash"])
         names = ("chunk_id", "doc_id", "doc_title", "page", "char_range", "embedding_score")
-        same(envelope["retrieved_chunks"], [{name: hit[name] for name in names} for hit in content["hits"]])
+        shown = [hit for hit in content["hits"] if hit["chunk_id"] not in content.get("left_out", ())]
+        same(envelope["retrieved_chunks"], [{name: hit[name] for name in names} for hit in shown])
         chunks = content["lineage"]["chunks"]
         ids = chunks if dossier.first_version else [chunk["chunk_id"] for chunk in chunks]
         same(ids, [hit["chunk_id"] for hit in content["hits"]])

@@ -49,11 +49,24 @@ _TITLES = {
     "pointer": "Pointer moved",
     "dossier": "Dossier issued",
     "review": "Decision signed",
+    "case_viewed": "Case viewed",
     "router_map_approval": "Router map approved",
+    "candidate_evaluated": "Candidate passed the gate",
+    "candidate_staged": "Candidate staged",
+    "candidate_approved": "Candidate approved",
+    "soak_observed": "Soak observed",
+    "promotion_refused": "Step of a release refused",
+    "nightly_evaluation": "Production evaluated",
+    "release_installed": "Release installed",
+    "release_promoted": "Release promoted",
+    "release_rolled_back": "Release rolled back",
+    "release_restored": "Pointer to the release put back",
     "work_postponed": "Work waits for a model",
 }
 _SEVERITIES = {
     "amendment": Severity.HIGH,  # somebody with a superuser's rights rewrote history, on the record
+    "release_restored": Severity.HIGH,  # somebody moved it by hand
+    "promotion_refused": Severity.MEDIUM,
     "erasure": Severity.LOW,
     "hold": Severity.LOW,
     "hold_released": Severity.LOW,
