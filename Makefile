@@ -6,7 +6,7 @@ COMPLIANCE_DATA_DIR ?= .compliance
 override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
-.PHONY: help install demo test dev lint check bench bench-ledger bench-triage bench-failover bench-policy eval-mutations eval-normalise eval-triage eval-citations eval-redaction eval-injection eval-injection-path faults fuzz lock clean
+.PHONY: help install demo test dev lint check bench bench-ledger bench-triage bench-failover bench-policy eval eval-judge eval-thresholds eval-ablation eval-mutations eval-normalise eval-triage eval-citations eval-redaction eval-injection eval-injection-path faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,6 +56,18 @@ bench-failover: install ## from a provider's failure to the next one's first byt
 
 bench-policy: install ## evaluations of the policy a second, in process or by a server: make bench-policy [BENCH_ARGS="--opa URL"]
 	$(BIN)/python -m evals.bench_policy $(BENCH_ARGS)
+
+eval: install ## the gate on the working tree's prompts, thresholds, routes and policy, against the release in production
+	$(BIN)/python -m evals.eval_gate $(EVAL_ARGS)
+
+eval-thresholds: install ## whether the bound on auto-decided errors holds, over 1,000 splits of filings with known errors
+	$(BIN)/python -m evals.eval_thresholds $(EVAL_ARGS)
+
+eval-judge: install ## how groundedness and confidence agree with people's labels: make eval-judge
+	$(BIN)/python -m evals.calibrate_judge $(EVAL_ARGS)
+
+eval-ablation: install ## what year, category, top-k, chunk size and embedder are worth: make eval-ablation
+	$(BIN)/python -m evals.ablation $(EVAL_ARGS)
 
 eval-mutations: install ## tampering with a ledger as superuser, and what finds it: make eval-mutations [EVAL_ARGS=--write]
 	$(BIN)/python -m evals.ledger_mutations $(EVAL_ARGS)

@@ -76,7 +76,9 @@ def build_defs(deployment: Deployment | None = None) -> dg.Definitions:
     deployment = deployment or Deployment(Settings.from_environment())
     contain(deployment.settings.data_dir)
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([*(room.assets for room in ROOMS), router_assets, irpf_assets, evals.ablation_assets]),
+        assets=dg.load_assets_from_modules(
+            [*(room.assets for room in ROOMS), router_assets, irpf_assets, evals.ablation_assets]
+        ),
         asset_checks=dg.load_asset_checks_from_modules([*(room.checks for room in ROOMS), router_checks, irpf_checks]),
         jobs=[
             *corpus_to_ledger.JOBS,

@@ -8,10 +8,8 @@ a round compares neighbours in time: a machine that slows down slows both.
 import json
 import shutil
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +18,8 @@ import click
 from compliance_assets import commands
 from compliance_assets.deployment import Deployment
 from compliance_assets.raw_pulls.labels import MANIFEST_NAME
+from evals.scratch_deployment import scratch_deployment
 from resources.progress import Terminal
-from resources.settings import Settings
-from resources.telemetry import contain
 
 FILINGS = Path(__file__).parents[2] / "shared" / "data" / "financebench"
 
@@ -73,8 +70,8 @@ def main(source: Path, files: int, rounds: int, out: Path) -> None:
 
 
 def _round(source: Path, files: int) -> Round:
-    with _deployment() as (deployment, folder):
-        corpus = _copy(source, folder / "source", files)
+    with Terminal() as progress, scratch_deployment("minilm", progress) as deployment:
+        corpus = _copy(source, deployment.settings.data_dir / "source", files)
         deployment.embedder.encode(["the first call loads the model"])
         report, ingestion = _timed_ingest(deployment, corpus)
         texts = _stored_texts(deployment)
@@ -96,23 +93,6 @@ def _round(source: Path, files: int) -> Round:
             one_file_changed=one_changed,
             chunks_encoded_for_the_changed_file=changed.chunks_encoded,
         )
-
-
-@contextmanager
-def _deployment() -> Iterator[tuple[Deployment, Path]]:
-    folder = Path(tempfile.mkdtemp(prefix="ca-bench-"))
-    folder.chmod(0o755)  # the database's own user has to get in
-    settings = Settings.from_environment({}, data_dir=folder / "data")
-    contain(settings.data_dir)
-    try:
-        with Terminal() as progress:
-            deployment = Deployment(settings, progress)
-            deployment.prepare()
-            yield deployment, folder
-    finally:
-        if deployment.postgres.embedded:
-            deployment.postgres.embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:

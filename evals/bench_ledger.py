@@ -14,12 +14,9 @@ import json
 import multiprocessing
 import random
 import secrets
-import shutil
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,9 +30,8 @@ from compliance_assets.audit_ledger.verify import verify_and_record
 from compliance_assets.deployment import Deployment
 from compliance_assets.evidence.lineage import lineage_of, touched_by
 from compliance_assets.model_decisions.store import Recordable, record_all
-from evals.ledger_load import Load, decisions, hits_of, law_of
-from resources.settings import Settings
-from resources.telemetry import contain
+from evals.ledger_load import Load, decisions, hits_of, law_of, store_sources
+from evals.scratch_deployment import scratch_deployment
 
 WRITERS, BATCH = 4, 50
 BARE_BYTES = 1_500
@@ -53,7 +49,7 @@ FORK = multiprocessing.get_context("fork")  # a writer starts with its decisions
 @click.option("--out", type=click.Path(path_type=Path), default=Path("bench_results/ledger.json"), show_default=True)
 def main(entries: int, appends: int, rounds: int, out: Path) -> None:
     """Measure and print; every number goes to OUT."""
-    with _deployment() as deployment:
+    with scratch_deployment() as deployment:
         rates = _append_rates(deployment, appends, rounds)
         size = _fill(deployment, entries)
         found = {
@@ -188,7 +184,7 @@ def _fill(deployment: Deployment, entries: int) -> int:
             for at in range(share.start, share.stop, 500):
                 made = list(decisions(LOAD, at, min(500, share.stop - at)))
                 record_all(conn, fresh.keyring, made)
-                _store_sources(conn, made)
+                store_sources(conn, made)
                 conn.commit()
                 if (at - share.start) % 50_000 == 0:
                     click.echo(f"filling: {ledger.head(conn).seq:,} of {entries:,} entries")
@@ -202,41 +198,6 @@ def _fill(deployment: Deployment, entries: int) -> int:
         conn.autocommit = True
         conn.execute("ANALYZE")
     return signed.size
-
-
-def _store_sources(conn: psycopg.Connection, made: Sequence[Recordable]) -> None:
-    """What the decisions rest on, as the rooms before would have left it: files, documents, chunks."""
-    documents = {d.doc_id: d for each in made for d in each.documents}
-    chunks = {r.hit.chunk_id: (r, m.decision.item.year) for m in made for r in m.decision.retrieved}
-    conn.execute(
-        "INSERT INTO compliance.sources (organization_id, source_id, uri)"
-        " VALUES (compliance.current_organization(), 'src', 'file:///bench') ON CONFLICT DO NOTHING"
-    )
-    ids = list(documents)
-    conn.execute(
-        "INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, object_sha256, source_version, label)"
-        " SELECT compliance.current_organization(), 'pull_' || id, 'src', id || '.xml', 'pulled', digest, '1', '{}'"
-        " FROM unnest(%b::text[], %b::text[]) f (id, digest) ON CONFLICT DO NOTHING",
-        [ids, [documents[i].object_sha256 for i in ids]],
-    )
-    conn.execute(
-        "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, title, state, raw_text,"
-        " raw_pages, metadata, normaliser_version, text_sha256)"
-        " SELECT compliance.current_organization(), id, 'pull_' || id, digest, year, 'Declaração', 'ok', id, '[]', '{}', '1',"
-        " text_digest FROM unnest(%b::text[], %b::text[], %b::integer[], %b::text[]) d (id, digest, year, text_digest)"
-        " ON CONFLICT DO NOTHING",
-        [ids, [documents[i].object_sha256 for i in ids], [documents[i].year for i in ids],
-         [documents[i].text_sha256 for i in ids]],
-    )  # fmt: skip
-    rows = list(chunks.values())
-    conn.execute(
-        "INSERT INTO compliance.chunks (organization_id, year, chunk_id, doc_id, ordinal, page, char_start, char_end, section,"
-        " text, token_count, text_sha256, chunker_version)"
-        " SELECT compliance.current_organization(), year, id, doc, 0, 1, 0, length(text), '', text, 30, '', 'bench'"
-        " FROM unnest(%b::integer[], %b::text[], %b::text[], %b::text[]) c (year, id, doc, text) ON CONFLICT DO NOTHING",
-        [[year for _, year in rows], [r.hit.chunk_id for r, _ in rows], [r.hit.doc_id for r, _ in rows],
-         [r.text for r, _ in rows]],
-    )  # fmt: skip
 
 
 # ── what an auditor asks ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -312,22 +273,6 @@ def _times(conn: psycopg.Connection, ask: Callable[[int], object], count: int) -
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _deployment() -> Iterator[Deployment]:
-    folder = Path(tempfile.mkdtemp(prefix="ca-bench-", dir="/tmp"))
-    folder.chmod(0o755)  # the database's own user has to get in
-    settings = Settings.from_environment({"COMPLIANCE_EMBEDDER": "hash"}, data_dir=folder / "data")
-    contain(settings.data_dir)
-    deployment = Deployment(settings)
-    try:
-        deployment.prepare()
-        yield deployment
-    finally:
-        if deployment.postgres.embedded:
-            deployment.postgres.embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _print(found: dict[str, object]) -> None:

@@ -8,14 +8,11 @@ house itself costs a filing is its latency less what its route says was spent on
 import json
 import math
 import random
-import shutil
 import statistics
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,10 +33,9 @@ from compliance_assets.model_decisions.pending import enqueue_filings
 from compliance_assets.model_decisions.router_map import Route, RouterMap
 from compliance_assets.model_decisions.router_store import approve
 from evals.golden.generate import write_load
+from evals.scratch_deployment import scratch_deployment
 from resources.clock import system_clock
 from resources.providers import Completion, Models
-from resources.settings import Settings
-from resources.telemetry import contain
 
 MEDIAN_SECONDS, SIGMA = 2.0, 0.5  # of the simulated provider's answer: log-normal, its 99th percentile 6.4 s
 FAILING = 0.01
@@ -55,12 +51,12 @@ PRIMARY, FALLBACK = "local/simulated", "local/simulated-fallback"
 )
 def main(filings: int, deciders: int, median: float, out: Path) -> None:
     """Measure and print; every number goes to OUT."""
-    with _deployment() as (deployment, folder), _Answers() as answers:
-        started = time.monotonic()
-        write_load(folder / "source", filings)
+    with scratch_deployment() as deployment, _Answers() as answers:
+        source, started = deployment.settings.data_dir / "source", time.monotonic()
+        write_load(source, filings)
         click.echo(f"{filings:,} filings and the law of their years written in {time.monotonic() - started:.0f} s")
         started = time.monotonic()
-        report = commands.ingest(deployment, str(folder / "source" / "documents"))
+        report = commands.ingest(deployment, str(source / "documents"))
         click.echo(f"taken in and indexed in {time.monotonic() - started:.0f} s: {report.documents}")
         desk = _desk(deployment, answers, median, deciders)
         memory = _Memory()
@@ -120,7 +116,8 @@ def _desk(deployment: Deployment, answers: _Answers, median: float, deciders: in
     with deployment.postgres.connect() as conn:
         approve(conn, deployment.keyring, router_map, "The benchmark", system_clock)
     models = Models((), local=tuple(_Simulated(name, answers, median) for name in (PRIMARY, FALLBACK)))
-    return replace(deployment.desk, models=models, router_map=router_map, deciders=deciders)
+    desk = deployment.desk
+    return replace(desk, models=models, bundle=desk.bundle.with_router_map(router_map), deciders=deciders)
 
 
 # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,22 +195,6 @@ def _cuts(values: Sequence[float]) -> dict[str, float]:
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _deployment() -> Iterator[tuple[Deployment, Path]]:
-    folder = Path(tempfile.mkdtemp(prefix="ca-bench-", dir="/tmp"))
-    folder.chmod(0o755)  # the database's own user has to get in
-    settings = Settings.from_environment({"COMPLIANCE_EMBEDDER": "hash"}, data_dir=folder / "data")
-    contain(settings.data_dir)
-    deployment = Deployment(settings)
-    try:
-        deployment.prepare()
-        yield deployment, folder
-    finally:
-        if deployment.postgres.embedded:
-            deployment.postgres.embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _print(found: dict[str, object]) -> None:

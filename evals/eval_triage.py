@@ -1,14 +1,13 @@
 """`make eval-triage`: the triage of filings by the local model, on the golden set, end to end but for the database.
 
-Each filing goes through the real parser and chunker; the law of its year is searched with the real embedder over the rule
-corpus of all years; the model sees the rendered prompt, with persons hidden; its answer is held against the contract and the
-sources. Run again with the search opened to all years, and with the law of the year before, to show what the scope is worth:
-the model takes the law as it stands in the prompt. The threshold for deciding
+Each filing goes through the real parser and chunker, and then through the decision path itself: the shipped policy, redaction, a
+search of the law of its year with the real embedder, the model, citations, confidence, outcome. Run again with the search
+opened to all years, and with the law of the year before, to show what the scope is worth: the model takes the law as it stands
+in the prompt. The shipped policy denies both, so that these two runs are under one that does not. The threshold for deciding
 without a person is chosen on the calibration set. Scans are taken by their reference text, or read with `--ocr`.
 """
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +18,9 @@ import click
 
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.governance.policy import CallParameters
 from compliance_assets.model_decisions.irpf.law import read_law
+from compliance_assets.model_decisions.irpf.model import IrpfModel
 from compliance_assets.model_decisions.irpf.passages import Passage
 from compliance_assets.model_decisions.irpf.question import QUESTION
 from compliance_assets.model_decisions.workloads import workload_named
@@ -28,12 +29,16 @@ from evals import triage_report
 from evals.golden.generate import FROZEN
 from evals.golden.golden_set import read_rows
 from evals.golden.plans import SetName
+from evals.in_memory_world import shipped_policy
 from evals.triage_material import LawIndex, Material, law_index, materials
-from evals.triage_run import WORKLOAD, LawFrom, Setting, triage
+from evals.triage_run import LawFrom, Setting, opened, triage
 from evals.triage_scores import Triage, threshold_of
 from resources.embedder import embedder_from
+from resources.policy import RegoEngine
+from resources.providers import Models
 from resources.settings import DEFAULT_EMBEDDER
 
+WORKLOAD = "irpf.triage"
 RESULTS = Path("bench_results")
 _ELSEWHERE: tuple[LawFrom, ...] = ("every year", "the year before")
 _ENGINES = ("tesseract", "rapidocr")
@@ -44,28 +49,31 @@ _ENGINES = ("tesseract", "rapidocr")
 @click.option(
     "--ocr", "engine", type=click.Choice(_ENGINES), help="Read scans with an engine instead of their reference text."
 )
-@click.option("--clear", is_flag=True, help="Show the model the persons' numbers.")
 @click.option("--question", default=QUESTION, help="Search the law with other words.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many filings of each set.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=RESULTS, show_default=True)
-def main(
-    name: SetName, engine: EngineChoice | None, clear: bool, question: str, limit: int | None, output: Path
-) -> None:
+def main(name: SetName, engine: EngineChoice | None, question: str, limit: int | None, output: Path) -> None:
     """Triage the filings of a set, compare with the truth, print tables, write JSON."""
     embedder = embedder_from(DEFAULT_EMBEDDER)
     chunker = chunker_for(embedder)
     law = law_index(embedder, chunker)
     calibration = list(materials(_rows("calibration", limit), chunker, engine or "none"))
     filings = list(materials(_rows(name, limit), chunker, engine or "none"))
-    scoped = Setting(law, question, redacted=not clear)
+    scoped = shipped(law, question)
+    policy = RegoEngine(opened(scoped.policy.bundle, WORKLOAD))
     chosen_on = _run("calibration", calibration, scoped)
-    thresholds = {"chosen on calibration": threshold_of(chosen_on), "of the workload": _of_workload()}
+    thresholds = {
+        "chosen on calibration": threshold_of(chosen_on),
+        "of the workload": scoped.workload.auto_decide,
+    }
     judged = _run(name, filings, scoped)
-    others = {where: _run(f"{name}, law of {where}", filings, replace(scoped, law_from=where)) for where in _ELSEWHERE}
+    others = {
+        where: _run(f"{name}, law of {where}", filings, replace(scoped, law_from=where, policy=policy))
+        for where in _ELSEWHERE
+    }
     report = {
         "set": name,
         "scans": engine or "reference text",
-        "persons": "clear" if clear else "hidden",
         "question": question,
         "runs": {
             name: triage_report.run_report(judged, thresholds),
@@ -80,6 +88,19 @@ def main(
     file = output / ("triage.json" if name == "golden" and engine is None else f"triage-{name}-{engine or 'text'}.json")
     file.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     click.echo(f"written: {file}")
+
+
+def shipped(law: LawIndex, question: str = QUESTION) -> Setting:
+    """As the product comes: its workload, its policy, its model."""
+    model = IrpfModel()
+    return Setting(
+        workload_named(WORKLOAD),
+        shipped_policy(),
+        Models(local=(model,)),
+        CallParameters((model.model,)),
+        law,
+        question,
+    )
 
 
 def law_ranks(law: LawIndex, question: str) -> list[dict[str, Any]]:
@@ -102,11 +123,6 @@ def _run(name: str, filings: Sequence[Material], setting: Setting) -> list[Triag
 def _rows(name: SetName, limit: int | None) -> list[dict[str, Any]]:
     rows = read_rows(FROZEN[name])
     return rows if limit is None else rows[:: max(1, len(rows) // limit)][:limit]
-
-
-def _of_workload() -> float:
-    least = workload_named(WORKLOAD).thresholds.auto_decide
-    return math.inf if least is None else least
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Invented decisions in quantity, made by the code that makes real ones, for benchmarks and mutation tests of the ledger."""
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from pgvector import HalfVector
-from psycopg.types.json import Jsonb
 
 from compliance_assets.contracts.canonical import canonical_json, content_id, sha256_hex
 from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
@@ -23,6 +23,7 @@ from compliance_assets.model_decisions.workloads import workload_named
 from compliance_assets.year_index.exact import encoded, similarity
 from compliance_assets.year_index.retrieved import Retrieved
 from resources.object_store import ObjectStore
+from resources.pg_arrays import BinaryArray, bigints, texts
 from resources.postgres import Connection
 from resources.providers import Completion, ModelRequest
 
@@ -202,56 +203,97 @@ def _retrieved(year: int, passages: Sequence[_Passage], vector: np.ndarray) -> l
 # ── what the decisions rest on ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def store_sources(conn: Connection, objects: ObjectStore, made: Sequence[Recordable]) -> None:
-    """Documents, chunks, vectors and raw objects of decisions, as the rooms before would have left them: replays are equal."""
-    documents = {d.doc_id: d for each in made for d in each.documents}
-    passages = {r.hit.chunk_id: (each.decision.item.year, r) for each in made for r in each.decision.retrieved}
-    by_document: dict[str, list[Retrieved]] = {}
-    for _, found in passages.values():
-        by_document.setdefault(found.hit.doc_id, []).append(found)
-    for doc_id in documents:
-        objects.put(_raw_of(doc_id).encode())
+def store_sources(conn: Connection, made: Sequence[Recordable]) -> None:
+    """What decisions rest on, as the rooms before would have left it: files, documents, chunks."""
     conn.execute(
         "INSERT INTO compliance.sources (organization_id, source_id, uri)"
         " VALUES (compliance.current_organization(), %s, 'file:///load') ON CONFLICT DO NOTHING",
         [SOURCE],
     )
+    passages = _passages_of(made)
+    conn.execute(_STORE_DOCUMENTS, {"source": SOURCE, **_document_columns(made, passages)})
+    conn.execute(_STORE_CHUNKS, _chunk_columns(passages))
+
+
+def store_for_replay(conn: Connection, objects: ObjectStore, made: Sequence[Recordable]) -> None:
+    """Vectors and raw objects of decisions: with them replays are equal."""
+    for doc_id in {document.doc_id for each in made for document in each.documents}:
+        objects.put(_raw_of(doc_id).encode())
     with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, object_sha256, source_version,"
-            " label) VALUES (compliance.current_organization(), %s, %s, %s, 'pulled', %s, '1', '{}') ON CONFLICT DO NOTHING",
-            [(f"pull_{d.doc_id}", SOURCE, f"{d.doc_id}.xml", d.object_sha256) for d in documents.values()],
-        )
-        cursor.executemany(
-            "INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, title, state, raw_text,"
-            " raw_pages, metadata, normaliser_version, text_sha256, data_subjects) VALUES (compliance.current_organization(),"
-            " %s, %s, %s, %s, %s, 'ok', %s, %s, '{}', '1', %s, %s) ON CONFLICT DO NOTHING",
-            [_document_row(document, by_document[document.doc_id]) for document in documents.values()],
-        )
-        cursor.executemany(
-            "INSERT INTO compliance.chunks (organization_id, year, chunk_id, doc_id, ordinal, page, char_start, char_end,"
-            " section, text, token_count, text_sha256, chunker_version) VALUES (compliance.current_organization(),"
-            " %s, %s, %s, %s, %s, %s, %s, '', %s, 30, %s, 'load') ON CONFLICT DO NOTHING",
-            [
-                (year, r.hit.chunk_id, r.hit.doc_id, r.hit.char_range[0], r.hit.page, *r.hit.char_range, r.text,
-                 sha256_hex(r.text))
-                for year, r in passages.values()
-            ],
-        )  # fmt: skip
         cursor.executemany(
             "INSERT INTO compliance.embeddings (organization_id, model_digest, text_sha256, embedding, precision_used)"
             " VALUES (compliance.current_organization(), %s, %s, %s, 'fp32') ON CONFLICT DO NOTHING",
             [
                 (RELEASE.embedder_digest, sha256_hex(r.text), HalfVector(_vector_of(r.text)))
-                for _, r in passages.values()
+                for _, r in _passages_of(made)
             ],
         )
 
 
-def _document_row(document: SourceDocument, passages: Sequence[Retrieved]) -> tuple[object, ...]:
-    text = "\n".join(r.text for r in sorted(passages, key=lambda r: r.hit.char_range))
-    pages = [{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}]
-    return (
-        document.doc_id, f"pull_{document.doc_id}", document.object_sha256, document.year, document.title, text, Jsonb(pages),
-        document.text_sha256, list(document.data_subjects),
-    )  # fmt: skip
+_STORE_DOCUMENTS = """
+    WITH made AS (
+        SELECT * FROM unnest(%(id)b, %(object)b, %(year)b::integer[], %(text)b, %(pages)b::jsonb[], %(digest)b, %(persons)b)
+            AS m (id, object, year, text, pages, digest, persons)
+    ), pulled AS (
+        INSERT INTO compliance.raw_pulls (organization_id, pull_id, source_id, path, state, object_sha256, source_version, label)
+        SELECT compliance.current_organization(), 'pull_' || id, %(source)s, id || '.xml', 'pulled', object, '1', '{}' FROM made
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO compliance.documents (organization_id, filing_id, pull_id, object_sha256, year, title, state, raw_text,
+        raw_pages, metadata, normaliser_version, text_sha256, data_subjects)
+    SELECT compliance.current_organization(), id, 'pull_' || id, object, year, %(title)s, 'ok', text, pages, '{}', '1', digest,
+        string_to_array(persons, ' ') FROM made
+    ON CONFLICT DO NOTHING
+"""
+_STORE_CHUNKS = """
+    INSERT INTO compliance.chunks (organization_id, year, chunk_id, doc_id, ordinal, page, char_start, char_end, section, text,
+        token_count, text_sha256, chunker_version)
+    SELECT compliance.current_organization(), year, id, doc, start, page, start, stop, '', text, 30, digest, 'load'
+    FROM unnest(%(year)b::integer[], %(id)b, %(doc)b, %(page)b::integer[], %(start)b::integer[], %(stop)b::integer[],
+        %(text)b, %(digest)b) AS c (year, id, doc, page, start, stop, text, digest)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def _passages_of(made: Sequence[Recordable]) -> list[tuple[int, Retrieved]]:
+    """Each passage that decisions were given, once, with its year."""
+    return list(
+        {r.hit.chunk_id: (each.decision.item.year, r) for each in made for r in each.decision.retrieved}.values()
+    )
+
+
+def _document_columns(
+    made: Sequence[Recordable], passages: Sequence[tuple[int, Retrieved]]
+) -> dict[str, BinaryArray | str]:
+    documents = list({document.doc_id: document for each in made for document in each.documents}.values())
+    parts: dict[str, list[Retrieved]] = {}
+    for _, found in sorted(passages, key=lambda one: one[1].hit.char_range):
+        parts.setdefault(found.hit.doc_id, []).append(found)
+    whole = {doc_id: "\n".join(r.text for r in found) for doc_id, found in parts.items()}
+    return {
+        "title": TITLE,
+        "id": texts(d.doc_id for d in documents),
+        "object": texts(d.object_sha256 for d in documents),
+        "year": bigints(d.year or 0 for d in documents),  # none is without
+        "text": texts(whole[d.doc_id] for d in documents),
+        "pages": texts(_one_page(whole[d.doc_id]) for d in documents),
+        "digest": texts(d.text_sha256 for d in documents),
+        "persons": texts(" ".join(d.data_subjects) for d in documents),
+    }
+
+
+def _one_page(text: str) -> str:
+    return json.dumps([{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}])
+
+
+def _chunk_columns(passages: Sequence[tuple[int, Retrieved]]) -> dict[str, BinaryArray]:
+    return {
+        "year": bigints(year for year, _ in passages),
+        "id": texts(r.hit.chunk_id for _, r in passages),
+        "doc": texts(r.hit.doc_id for _, r in passages),
+        "page": bigints(r.hit.page for _, r in passages),
+        "start": bigints(r.hit.char_range[0] for _, r in passages),
+        "stop": bigints(r.hit.char_range[1] for _, r in passages),
+        "text": texts(r.text for _, r in passages),
+        "digest": texts(sha256_hex(r.text) for _, r in passages),
+    }

@@ -5,8 +5,6 @@ would have missed is why there are three.
 """
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,10 +24,10 @@ from compliance_assets.evidence.verification import verify_all
 from compliance_assets.evidence.watch import watch
 from evals.ledger_scene import SIGNED_PARTS, UNSIGNED, A, Case, Scene
 from evals.ledger_tampering import LIMITS, MUTATIONS, NOT_HELD, Mutation
+from evals.scratch_deployment import scratch_folder
 from resources.embedded_postgres import EmbeddedPostgres
 from resources.keyring import Keyring
 from resources.postgres import Connection
-from resources.telemetry import contain
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "ledger_mutations.md"
 PARTS = ("chain", "tree", "checkpoint")
@@ -86,15 +84,12 @@ def main(write: bool) -> None:
 
 @contextmanager
 def _server() -> Iterator[tuple[str, Path]]:
-    folder = Path(tempfile.mkdtemp(prefix="ca-mutations-", dir="/tmp"))
-    folder.chmod(0o755)  # the database's own user has to get in
-    contain(folder)
-    server = EmbeddedPostgres(folder)
-    try:
-        yield server.start(), folder
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder() as folder:
+        server = EmbeddedPostgres(folder)
+        try:
+            yield server.start(), folder
+        finally:
+            server.stop()
 
 
 def run(scene: Scene, mutations: Iterable[Mutation]) -> list[Outcome]:

@@ -25,7 +25,7 @@ from compliance_assets.model_decisions.store import record_all
 from compliance_assets.review.incidents import open_incident
 from compliance_assets.review.oversight import oversee
 from compliance_assets.year_index.pointers import pointer_of
-from evals.ledger_load import RELEASE, Load, decisions, person_of, store_sources
+from evals.ledger_load import RELEASE, Load, decisions, person_of, store_for_replay, store_sources
 from resources.checkpoint_log import CheckpointLog
 from resources.clock import system_clock
 from resources.keyring import Keyring
@@ -232,7 +232,8 @@ def _decide(archive: Archive, start: int, count: int) -> None:
     with archive.postgres.connect() as conn:
         for first in range(start, start + count, BATCH):
             made = list(decisions(LOAD, first, min(BATCH, start + count - first), archive.postgres.organization_id))
-            store_sources(conn, archive.objects, made)
+            store_sources(conn, made)
+            store_for_replay(conn, archive.objects, made)
             record_all(conn, archive.keyring, made)
             conn.commit()
 

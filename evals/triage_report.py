@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from evals.triage_scores import Share, Triage, by_anomaly, decided, signal_means, totals
+from evals.triage_scores import Share, Triage, by_anomaly, component_means, decided, totals
 
 _WIDTH = 150
 _MOST_LISTED = 40
@@ -37,7 +37,8 @@ def run_report(found: Sequence[Triage], thresholds: Mapping[str, float]) -> dict
             name: {"threshold": value if math.isfinite(value) else None, **_json(decided(found, value))}
             for name, value in thresholds.items()
         },
-        "signals": signal_means(found),
+        "outcomes": dict(sorted(Counter(t.outcome for t in found).items())),
+        "components": component_means(found),
         "law_years_in_a_prompt": dict(sorted(Counter(len(t.law_years) for t in found).items())),
         "not_right": [_listed(t) for t in found if not t.right],
     }
@@ -65,7 +66,7 @@ def tables(report: Mapping[str, Any]) -> str:
         console.print(_by_kind(name, run))
     console.print(_thresholds(report["runs"]))
     for name, run in report["runs"].items():
-        console.print(_signal_table(name, run))
+        console.print(_component_table(name, run))
     ranks = Table(
         "article passage", "worst rank in its year", "years", title="Where the search finds what the model needs"
     )
@@ -90,6 +91,7 @@ def _by_format(name: str, run: Mapping[str, Any]) -> Table:
     )
     for label, shares in (*run["by_format"].items(), ("all", run["all"])):
         table.add_row(label, str(shares["type"]["n"]), *(_cell(shares[column]) for column in _COLUMNS))
+    table.caption = ", ".join(f"{outcome} {n}" for outcome, n in run["outcomes"].items())
     return table
 
 
@@ -111,11 +113,13 @@ def _thresholds(runs: Mapping[str, Any]) -> Table:
     return table
 
 
-def _signal_table(name: str, run: Mapping[str, Any]) -> Table:
-    table = Table("signal", "mean where right", "n", "mean where not", "n", title=f"{name}: signals")
-    for signal, row in run["signals"].items():
+def _component_table(name: str, run: Mapping[str, Any]) -> Table:
+    table = Table(
+        "component", "mean where right", "n", "mean where not", "n", title=f"{name}: what confidence is made from"
+    )
+    for component, row in run["components"].items():
         right, wrong = ("" if row[k] is None else f"{row[k]:.3f}" for k in ("right", "wrong"))
-        table.add_row(signal, right, str(row["right_n"]), wrong, str(row["wrong_n"]))
+        table.add_row(component, right, str(row["right_n"]), wrong, str(row["wrong_n"]))
     return table
 
 
@@ -147,6 +151,7 @@ def _listed(triage: Triage) -> dict[str, Any]:
     return {
         "filing": triage.filing,
         "format": triage.format,
+        "outcome": triage.outcome,
         "decision": triage.decision,
         "true_type": triage.true_type,
         "anomalies": sorted(triage.anomalies),

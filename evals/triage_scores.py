@@ -1,39 +1,34 @@
 """How well filings were triaged: type, fields, anomalies and citations against the truth, added up by any grouping. Pure.
 
-A decision may be taken without a person where it is one, its citations hold, no anomaly was found and its confidence is
-enough; it is an error where the type or a field is wrong, or an anomaly was missed.
+A decision may be taken without a person where nothing but its confidence stands against it; it is an error where the type, a
+field or the set of anomalies is wrong.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from compliance_assets.model_decisions.confidence import Confidence
+from compliance_assets.model_decisions.decide import Outcome
 
 _Z = 1.959964  # of a two-sided interval of 95 %
-SIGNALS = (
-    "field_agreement",
-    "rule_agreement",
-    "citations_valid",
-    "ocr_certainty",
-    "law_known",
-    "retrieval",
-    "retrieval_margin",
-    "grounding",
-    "model_reported",
-)
-#: What the confidence of a decision is the least of. The others are shown: they say something else, or on another scale.
-COUNTED = ("field_agreement", "rule_agreement", "citations_valid", "ocr_certainty", "law_known")
+COMPONENTS = tuple(field.name for field in fields(Confidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """One filing. `made_up` are fields that it does not state.
+    """One filing. `decision` is `not_decided` where no answer held, `problems` say why; `made_up` are fields that it does not
+    state.
 
-    `signals` are numbers in 0..1, None where there is nothing to measure.
+    `reason` is the code of why it is not decided. `confidence` is the decision's, `components` what it was made from: numbers in
+    0..1, None where there was nothing to measure. `seconds` is how long the model took.
     """
 
     filing: str
     format: str
+    outcome: Outcome
+    reason: str | None
     decision: str
     true_type: str
     fields: int
@@ -45,7 +40,8 @@ class Triage:
     citations: int
     problems: tuple[str, ...]
     law_years: tuple[int, ...]
-    signals: Mapping[str, float | None]
+    confidence: float
+    components: Mapping[str, float | None]
     seconds: float
 
     @property
@@ -55,25 +51,18 @@ class Triage:
 
     @property
     def decides(self) -> bool:
-        """Whether there is a decision that holds and nothing for a person to look at."""
-        return self.decision in ("original", "retificadora") and not self.problems and not self.anomalies
+        """Whether it would be decided if its confidence were enough."""
+        return self.outcome == "decided" or self.reason == "low_confidence"
 
     @property
     def error(self) -> bool:
-        """Whether it must not be decided as it is."""
-        missed = self.true_anomalies - self.anomalies
-        return not self.type_right or bool(missed) or bool(self.wrong) or bool(self.made_up)
+        """Whether it must not be decided as it is; what was left out of its fields does not count."""
+        return not self.type_right or self.anomalies != self.true_anomalies or bool(self.wrong) or bool(self.made_up)
 
     @property
     def right(self) -> bool:
-        """Whether all that was said of it is so; what was left out of its fields does not count."""
-        return not self.error and not self.problems and self.anomalies == self.true_anomalies
-
-    @property
-    def confidence(self) -> float:
-        """The least of the signals that count."""
-        counted = (self.signals.get(name) for name in COUNTED)
-        return min((value for value in counted if value is not None), default=0.0)
+        """Whether all that was said of it is so, and holds."""
+        return not self.error and not self.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +139,15 @@ def threshold_of(calibration: Sequence[Triage]) -> float:
     return higher[0] if higher else math.inf
 
 
-def signal_means(found: Sequence[Triage]) -> dict[str, dict[str, float | int | None]]:
-    """Each signal's mean where the filing was triaged right and where it was not, and in how many it was measured."""
+def component_means(found: Sequence[Triage]) -> dict[str, dict[str, float | int | None]]:
+    """The mean of each component where the filing was triaged right and where it was not, and in how many it was measured."""
     means: dict[str, dict[str, float | int | None]] = {}
-    for name in (*SIGNALS, "confidence"):
-        values = [(t.right, _signal(t, name)) for t in found]
+    for name in (*COMPONENTS, "confidence"):
+        values = [(t.right, t.confidence if name == "confidence" else t.components.get(name)) for t in found]
         right = [v for is_right, v in values if is_right and v is not None]
         bad = [v for is_right, v in values if not is_right and v is not None]
         means[name] = {"right": _mean(right), "right_n": len(right), "wrong": _mean(bad), "wrong_n": len(bad)}
     return means
-
-
-def _signal(triage: Triage, name: str) -> float | None:
-    return triage.confidence if name == "confidence" else triage.signals.get(name)
 
 
 def _mean(values: Sequence[float]) -> float | None:
