@@ -268,7 +268,7 @@ def _workload_again(conn: Connection, value: dict[str, Any]) -> Workload:
     """The workload with its prompt, from the files of its release; of a release that is older than these, from the product's."""
     workload = Workload.model_validate(value["workload"])
     prompts = prompts_of(conn, Release(**value["release"]).release_id)
-    return with_prompt(workload, prompts or shipped_prompts())
+    return with_prompt(workload, {**shipped_prompts(), **prompts})
 
 
 def _evidence_again(conn: Connection, value: dict[str, Any]) -> Evidence:

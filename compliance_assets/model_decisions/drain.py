@@ -75,10 +75,15 @@ def drain_year(desk: Desk, year: int) -> DrainReport:
     while later ones are answered, or that fails by itself, is counted: after `store.MOST_ATTEMPTS` times a person gets it.
 
     The release in production decides: where it changes meanwhile, what was not recorded yet is decided again with the new one.
-    Raises as `served` does, with nothing decided.
+    Raises as `served` does, with nothing decided; the queue holds the reason.
     """
-    with desk.postgres.connect() as conn:
-        at = served(desk, conn)
+    try:
+        with desk.postgres.connect() as conn:
+            at = served(desk, conn)
+    except ComplianceError as problem:
+        with desk.postgres.connect() as conn:
+            store.postpone_all(conn, year, str(problem))
+        raise
     drain = _Drain(desk, at, year)
     with ThreadPoolExecutor(desk.deciders, thread_name_prefix="decider") as pool:
         for future in [pool.submit(drain.run, place * STAGGER_SECONDS) for place in range(desk.deciders)]:

@@ -241,11 +241,11 @@ def test_without_the_master_key_nobody_can_say_what_is_in_production_so_no_drain
     office.ask(CUSTODY)
     provider = Scripted()
     keyless = dataclasses.replace(office.desk(provider), keyring=Keyring(Path("/nowhere/master.key")))
-    with pytest.raises(DependencyUnavailable, match="the master key is not usable"):
+    with pytest.raises(DependencyUnavailable, match="the master key is not usable") as refused:
         drain_year(keyless, 2021)
 
     assert provider.calls == 0
-    assert office.work() == {CUSTODY: ("queued", None)}
+    assert office.work() == {CUSTODY: ("queued", str(refused.value))}
     assert drain_year(office.desk(provider), 2021) == DrainReport(decided=1)
 
 
