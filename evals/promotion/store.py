@@ -19,8 +19,6 @@ from resources.clock import rfc3339
 from resources.keyring import Keyring
 from resources.postgres import Connection
 
-NIGHTLY = "nightly_evaluation"
-
 
 def lock(conn: Connection) -> None:
     """One step of any release at a time; held until the transaction ends."""
@@ -73,11 +71,6 @@ def refuse(conn: Connection, keyring: Keyring, release_id: str, step: str, why: 
     """That a step was tried and refused."""
     body: dict[str, object] = {"release_id": release_id, "step": step, "why": why}
     record(conn, keyring, REFUSED, release_id, body, actor, at)
-
-
-def last_nightly(conn: Connection, keyring: Keyring) -> Entry | None:
-    """The newest evaluation of what was decided lately."""
-    return next(held(conn, keyring, ledger.last_of_kinds(conn, [NIGHTLY])), None)
 
 
 def decisions_between(conn: Connection, after: int, upto: int) -> list[int]:

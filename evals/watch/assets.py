@@ -16,7 +16,7 @@ from resources.clock import rfc3339, system_clock
 from resources.keyring import Keyring
 from resources.postgres import Postgres
 from resources.settings import Settings
-from resources.tracking import NotTracked, RunRecord, TrackedRun, tracking_from
+from resources.tracking import RunRecord, tracking_from
 
 CODE_VERSION = "1"
 EXPERIMENT = "compliance-production"
@@ -75,7 +75,7 @@ def prod_traffic_30d(
             "by_filer_category": _rates(found, "category"),
             "by_year": _rates(found, "year"),
             "to_look_at": metadata.table([{"response_id": one} for one in found.sample], ["response_id"]),
-            "mlflow": _link(tracked),
+            **metadata.tracked(tracked),
         }
     )
 
@@ -111,11 +111,3 @@ def _record(found: Nightly, picture: bytes, run_id: str) -> RunRecord:
             "errors.json": [error.as_row() for error in found.errors],
         },
     )
-
-
-def _link(run: TrackedRun | NotTracked) -> dg.MetadataValue[str | None]:
-    if isinstance(run, NotTracked):
-        return dg.MetadataValue.text(f"not tracked: {run.why}")
-    if run.url:
-        return dg.MetadataValue.url(run.url)
-    return dg.MetadataValue.md(f"run `{run.run_id}`: `{run.command}`, then `{run.page}`")

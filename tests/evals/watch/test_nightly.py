@@ -110,7 +110,7 @@ def test_the_asset_says_what_was_found_and_the_checks_what_was_crossed(
     assert "confidence" in str(said["too_little_of"])
     assert Path(str(said["drift_plot"])).read_bytes().startswith(b"\x89PNG")
     assert "receipt" not in str(said), "no word of a reviewer's"
-    assert str(said["mlflow"]).startswith("not tracked"), "a night stands without MLflow"
+    assert str(said["mlflow_run"]).startswith("not tracked"), "a night stands without MLflow"
 
     checks = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert (checks["errors_within_bounds"].passed, checks["errors_within_bounds"].severity) == (
