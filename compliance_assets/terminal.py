@@ -361,7 +361,15 @@ def show_routes(found: Mapping[str, Any]) -> None:
         for workload, route in sorted(found["routes"].items())
     ]
     _table("Routes", ("workload", "primary", "fallbacks", "temperature"), rows)
-    _facts({"digest": found["digest"], "approved by": found["approver"] or "nobody: it does not serve"})
+    _facts(
+        {
+            "digest": found["digest"],
+            "approved by": found["approver"] or "nobody: it does not serve",
+            "serves": "in the release in production"
+            if found["in_production"]
+            else "not yet: no release in production has it",
+        }
+    )
 
 
 def show_tuned_threshold(found: Mapping[str, Any]) -> None:

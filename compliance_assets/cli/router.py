@@ -22,15 +22,18 @@ router_verb = partial(verb_of, router)
 
 @router_verb
 def show(deployment: "Deployment") -> Result:
-    """The routes in force, their digest, and who approved them."""
+    """The routes as they are configured, their digest, who approved them, and whether the release in production has them."""
+    from compliance_assets.model_decisions.releases.store import production
     from compliance_assets.model_decisions.router_map import approval_of
     from compliance_assets.model_decisions.router_store import approvals
 
     routes = deployment.router_map
     with deployment.postgres.connect() as conn:
         approval = approval_of(routes, approvals(conn))
+        release = production(conn, deployment.keyring)
     found = {
         "digest": routes.digest,
+        "in_production": release is not None and release.bundle.router_map.digest == routes.digest,
         "approver": approval.approver if approval else None,
         "approved_at": approval.approved_at if approval else None,
         "routes": routes.model_dump(mode="json")["routes"],
@@ -41,7 +44,7 @@ def show(deployment: "Deployment") -> Result:
 @router_verb
 @click.option("--approver", required=True, metavar="NAME", help="Who answers for the map; kept for ever.")
 def approve(deployment: "Deployment", approver: str) -> Result:
-    """Answer for the map as it is configured now; from then on it serves."""
+    """Answer for the map as it is configured now: the first release may have it, and a candidate."""
     from compliance_assets.model_decisions import router_store
     from resources.clock import system_clock
 

@@ -149,6 +149,7 @@ def test_what_waits_for_a_person_is_listed_shown_and_signed_by_name(filled: Cli)
 
 def test_the_shipped_router_map_is_approved_by_the_product_and_named_so(filled: Cli) -> None:
     shown = filled.json("router", "show")
+    assert shown["in_production"] is True
 
     assert shown["approver"] == "shipped-default"
     assert shown["routes"]["irpf.triage"]["primary"] == "local/irpf-v1"
