@@ -137,8 +137,7 @@ class _Drain:
     def _decide(self, conn: Connection, item: WorkItem) -> None:
         report = self.report
         try:
-            with conn.transaction():  # undone alone, so that the reason can still be stored
-                fresh = self._decided(conn, item)
+            fresh = self._decided(conn, item)
         except DependencyUnavailable as problem:
             self._unanswered_item(conn, item, str(problem))
         except psycopg.OperationalError as problem:
@@ -158,16 +157,21 @@ class _Drain:
         self._desk.progress.advance(f"{item.year}: decided", report.decided + report.already_decided)
 
     def _decided(self, conn: Connection, item: WorkItem) -> bool:
-        """Whether a decision was made now, with the release that is in production when it is recorded."""
+        """Whether a decision was made now, with the release that is in production when it is recorded.
+
+        A try is undone alone: a reason can still be stored, and no move of the release waits for another answer.
+        """
         while True:
             try:
-                return _decide(self._served, conn, item)
+                with conn.transaction():
+                    return _decide(self._served, conn, item)
             except ReleaseMoved:
                 self._served = self._served_now(conn)
 
     def _served_now(self, conn: Connection) -> Served:
         try:
-            return served(self._desk, conn)
+            with conn.transaction():
+                return served(self._desk, conn)
         except IntegrityError as problem:  # no fault of the item: it waits, as all others do
             raise DependencyUnavailable(
                 problem.problem, expected=problem.expected, found=problem.found, remedy=problem.remedy
@@ -206,7 +210,6 @@ def _place_of(problem: Exception) -> str:
 def _decide(at: Served, conn: Connection, item: WorkItem) -> bool:
     """Whether a decision was made now; else there was one already. Raises ReleaseMoved."""
     started, desk, release = time.monotonic(), at.desk, at.release
-    workload = desk.bundle.workload(item.workload)
     while True:
         index_version = _index_version(conn, item)
         known = store.response_of_key(conn, item.year, idempotency_key(item, release, index_version))
@@ -214,11 +217,7 @@ def _decide(at: Served, conn: Connection, item: WorkItem) -> bool:
             store.finish(conn, item, *known)
             return False
         try:
-            decision = decide(
-                item,
-                _circumstances(desk, workload, release, index_version),
-                Live(desk, conn, index_version, store.CitedDocuments(conn)),
-            )
+            decision = _decision(desk, release, conn, item, index_version)
         except IndexMoved:
             continue
         if in_production(conn) != (release.release_id, at.moved.seq):  # held until the commit
@@ -232,12 +231,15 @@ def rehearsed(desk: Desk, release: Release, conn: Connection, item: WorkItem) ->
 
     Raises as `decide` does.
     """
-    workload = desk.bundle.workload(item.workload)
     while True:
-        index_version = _index_version(conn, item)
-        world = Live(desk, conn, index_version, store.CitedDocuments(conn))
         with contextlib.suppress(IndexMoved):
-            return decide(item, _circumstances(desk, workload, release, index_version), world)
+            return _decision(desk, release, conn, item, _index_version(conn, item))
+
+
+def _decision(desk: Desk, release: Release, conn: Connection, item: WorkItem, index_version: str) -> Decision:
+    """What a desk decides over the index as it is. Raises IndexMoved where it is no longer so, else as `decide` does."""
+    at = _circumstances(desk, desk.bundle.workload(item.workload), release, index_version)
+    return decide(item, at, Live(desk, conn, index_version, store.CitedDocuments(conn)))
 
 
 def _circumstances(desk: Desk, workload: Workload, release: Release, index_version: str) -> Circumstances:
