@@ -6,11 +6,11 @@ COMPLIANCE_DATA_DIR ?= .compliance
 override COMPLIANCE_DATA_DIR := $(abspath $(COMPLIANCE_DATA_DIR))
 export COMPLIANCE_DATA_DIR
 
-.PHONY: help install demo test dev lint check bench bench-ledger bench-triage bench-failover bench-policy eval eval-judge eval-thresholds eval-ablation eval-mutations eval-normalise eval-triage eval-citations eval-redaction eval-injection eval-injection-path faults fuzz lock clean
+.PHONY: help install demo test dev lint check bench bench-changes bench-index bench-leaks bench-workers bench-ledger bench-triage bench-failover bench-policy eval eval-retrieval eval-judge eval-thresholds eval-ablation eval-mutations eval-normalise eval-triage eval-citations eval-redaction eval-injection eval-injection-path faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 install: $(VENV)/.installed ## the environment, from the lock
 
@@ -45,6 +45,18 @@ check: lint test ## before a commit; .ci/run adds faults
 bench: install ## ingestion against the bare encoder: make bench [SOURCE=dir]
 	$(BIN)/python -m evals.bench_ingestion $(if $(SOURCE),--source "$(SOURCE)") $(BENCH_ARGS)
 
+bench-changes: install ## 1% changed, nothing changed, a thousand deletions: make bench-changes [BENCH_ARGS="--part deletion"]
+	$(BIN)/python -m evals.bench_changes $(BENCH_ARGS)
+
+bench-index: install ## a year's index from 10,000 to 1,000,000 chunks, beside pgbench: make bench-index [BENCH_ARGS="--sizes 10000"]
+	$(BIN)/python -m evals.bench_index $(BENCH_ARGS)
+
+bench-leaks: install ## 100,000 random scoped searches: hits of another organisation, year or category
+	$(BIN)/python -m evals.bench_leaks $(BENCH_ARGS)
+
+bench-workers: install ## the same batches by 1, 2 and 4 processes
+	$(BIN)/python -m evals.bench_workers $(BENCH_ARGS)
+
 bench-ledger: install ## appends, verification, proofs and lineage at a million entries: make bench-ledger [BENCH_ARGS="--entries 100000"]
 	$(BIN)/python -m evals.bench_ledger $(BENCH_ARGS)
 
@@ -59,6 +71,9 @@ bench-policy: install ## evaluations of the policy a second, in process or by a 
 
 eval: install ## the gate on the working tree's prompts, thresholds, routes and policy, against the release in production
 	$(BIN)/python -m evals.eval_gate $(EVAL_ARGS)
+
+eval-retrieval: install ## whether the page is found, on three corpora, and what each part is worth: make eval-retrieval [EVAL_ARGS="--filings DIR"]
+	$(BIN)/python -m evals.eval_retrieval $(EVAL_ARGS)
 
 eval-thresholds: install ## whether the bound on auto-decided errors holds, over 1,000 splits of filings with known errors
 	$(BIN)/python -m evals.eval_thresholds $(EVAL_ARGS)

@@ -66,8 +66,10 @@ def ingest(deployment: Deployment, folder: str) -> CorpusReport:
     deployment.prepare()
     report = CorpusReport()
     started = time.monotonic()
-    _take_in(deployment, folder, report)
-    _run_years(deployment, _stale(deployment), report, assets=INDEXING)
+    with deployment.ahead.beside() as ahead:  # a year is indexed while texts of the next are encoded
+        _take_in(deployment, folder, report)
+        _run_years(deployment, _stale(deployment), report, assets=INDEXING)
+    report.chunks_encoded += ahead.texts_encoded
     report.seconds = round(time.monotonic() - started, 2)
     return report
 
@@ -137,16 +139,18 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
     _refuse_unknown_years(deployment, items)
     deployment.prepare()
     report = CorpusReport()
-    _take_in(deployment, source, report)
-    stale = _stale(deployment)
-    with deployment.postgres.connect() as conn:
-        at = served(deployment.desk, conn)
-        waiting = [i for i in items if i.year in stale or needs_deciding(conn, at.release, i)]
-        decision_store.enqueue(conn, waiting)
-        queued = decision_store.queued_years(conn)
-        indexed = decision_store.indexed_years(conn, deployment.settings.years)
-        new_filings = years_with_filings(conn, indexed)
-    _run_years(deployment, sorted({*stale, *queued, *new_filings}), report, assets=DECIDING)
+    with deployment.ahead.beside() as ahead:
+        _take_in(deployment, source, report)
+        stale = _stale(deployment)
+        with deployment.postgres.connect() as conn:
+            at = served(deployment.desk, conn)
+            waiting = [i for i in items if i.year in stale or needs_deciding(conn, at.release, i)]
+            decision_store.enqueue(conn, waiting)
+            queued = decision_store.queued_years(conn)
+            indexed = decision_store.indexed_years(conn, deployment.settings.years)
+            new_filings = years_with_filings(conn, indexed)
+        _run_years(deployment, sorted({*stale, *queued, *new_filings}), report, assets=DECIDING)
+    report.chunks_encoded += ahead.texts_encoded
     envelopes = _envelopes(deployment, items)
     verification = verify_and_record(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
     with deployment.postgres.connect() as conn:

@@ -37,13 +37,14 @@ from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import router_assets, router_checks
 from compliance_assets.model_decisions.irpf import assets as irpf_assets
 from compliance_assets.model_decisions.irpf import checks as irpf_checks
-from jobs import corpus_to_ledger, decide, evaluate, ledger, nightly_evaluation, replicate, shadow_decisions
+from jobs import corpus_to_ledger, decide, evaluate, ledger, nightly_evaluation, prune, replicate, shadow_decisions
 from jobs.ddq_batch import ddq_batch
 from jobs.deliver_notifications import deliver_notifications
 from jobs.siem_export import export_to_siem
 from resources.settings import Settings
 from resources.telemetry import contain
 from sensors.candidate_changes import candidate_changes
+from sensors.derived_data import derived_data
 from sensors.ledger_watch import ledger_watch
 from sensors.pending_filings import pending_filings
 from sensors.pointer_drift import pointer_drift
@@ -88,6 +89,7 @@ def build_defs(deployment: Deployment | None = None) -> dg.Definitions:
             *evaluate.JOBS,
             *nightly_evaluation.JOBS,
             *shadow_decisions.JOBS,
+            *prune.JOBS,
             ddq_batch,
             export_to_siem,
             deliver_notifications,
@@ -97,9 +99,11 @@ def build_defs(deployment: Deployment | None = None) -> dg.Definitions:
             *replicate.SCHEDULES,
             *nightly_evaluation.SCHEDULES,
             *shadow_decisions.SCHEDULES,
+            *prune.SCHEDULES,
         ],
         sensors=[
             source_changes,
+            derived_data,
             pending_filings,
             queue_recovery,
             review_pager,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compliance_assets.audit_ledger import store as ledger_store
 from compliance_assets.audit_ledger.checkpoints import known_keys
+from compliance_assets.embeddings.ahead import WorkAhead
 from compliance_assets.evidence.archive import Archive
 from compliance_assets.governance.egress import DOCUMENT as EGRESS
 from compliance_assets.governance.egress import EgressProfile, profile_named
@@ -32,6 +33,7 @@ from resources.policy_bundle import PolicyBundle
 from resources.postgres import Postgres
 from resources.progress import Progress, Silent
 from resources.providers import Models, provider_specs
+from resources.reranker import Reranker, reranker_from
 from resources.settings import Settings
 from resources.tracking import tracking_from
 
@@ -71,6 +73,16 @@ class Deployment:
     def embedder(self) -> Embedder:
         """The configured embedding model."""
         return embedder_from(self.settings.embedder)
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The configured cross-encoder, None where the fused ranks decide."""
+        return reranker_from(self.settings.reranker)
+
+    @cached_property
+    def ahead(self) -> WorkAhead:
+        """What chunks and encodes beside the reading of documents."""
+        return WorkAhead(self.postgres, self.embedder, self.settings.years, self.progress)
 
     @cached_property
     def ocr(self) -> OcrSettings:
@@ -143,6 +155,7 @@ class Deployment:
             self.progress,
             self.settings.deciders,
             self.recipients.kinds,
+            self.reranker,
         )
 
     @cached_property
@@ -171,6 +184,7 @@ class Deployment:
             "objects": self.objects,
             "ocr": self.ocr,
             "embedder": self.embedder,
+            "ahead": self.ahead,
             "keyring": self.keyring,
             "checkpoint_log": self.checkpoint_log,
             "archive": self.archive,

@@ -85,7 +85,7 @@ def show_hits(found: Sequence[tuple[Hit, str]]) -> None:
     if not found:
         Console().print("Nothing found in this scope. `compliance status` shows the years that have an index.")
         return
-    rows = [(str(h.rank), f"{h.score:.3f}", h.doc_title, str(h.page), " ".join(text.split())[:90]) for h, text in found]
+    rows = [(str(h.rank), f"{h.score:.4f}", h.doc_title, str(h.page), " ".join(text.split())[:90]) for h, text in found]
     _table("Hits", ("rank", "score", "document", "page", "text"), rows)
 
 

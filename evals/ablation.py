@@ -24,10 +24,8 @@ from compliance_assets.chunks.chunker import Chunker, DocumentText, chunker_for
 from compliance_assets.chunks.windows import WindowSize
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.model_decisions.irpf.model import IrpfModel
-from compliance_assets.model_decisions.irpf.question import QUESTION
 from compliance_assets.model_decisions.router_map import router_map_of
 from compliance_assets.model_decisions.workloads import Workload, workload_named
-from compliance_assets.normalised_documents.filings.law import known_years
 from compliance_assets.year_index.retrieved import Retrieved
 from evals.gate.evaluation import MEASURED, Case
 from evals.gate.run import case_of
@@ -35,7 +33,7 @@ from evals.golden.generate import FROZEN
 from evals.golden.golden_set import Row, read_rows
 from evals.golden.rules import CATEGORY, path_of, rule_questions
 from evals.in_memory_world import shipped_policy
-from evals.triage_material import LawIndex, Material, law_index, materials
+from evals.triage_material import LawIndex, Material, law_index, materials, vectors_of, words_of
 from evals.triage_run import Setting, decided, opened
 from evals.triage_scores import Share
 from resources.embedder import Embedder, HashEmbedder, MiniLM
@@ -184,12 +182,17 @@ class Laboratory:
             self._laws[key] = replace(law, encode=self._questions(variant.embedder))
         return self._laws[key]
 
-    def _questions(self, embedder: str) -> Callable[[str], np.ndarray]:
-        """The vector of a question; those about the law are encoded together, once."""
-        if embedder not in self._vectors:
-            texts = [str(asked["question"]) for asked in rule_questions(known_years())] + [QUESTION]
-            self._vectors[embedder] = dict(zip(texts, self.embedders[embedder].encode(texts), strict=True))
-        return self._vectors[embedder].__getitem__
+    def _questions(self, embedder: str) -> Callable[[tuple[str, ...]], np.ndarray]:
+        """The vectors of a question's texts, each text encoded once."""
+        known = self._vectors.setdefault(embedder, {})
+
+        def encode(texts: tuple[str, ...]) -> np.ndarray:
+            new = [text for text in texts if text not in known]
+            if new:
+                known.update(zip(new, self.embedders[embedder].encode(new), strict=True))
+            return np.array([known[text] for text in texts])
+
+        return encode
 
     def _with_filings(self, law: LawIndex, variant: Variant) -> Everything:
         key = variant.window, variant.embedder
@@ -212,9 +215,9 @@ class Laboratory:
 def everything_of(law: LawIndex, filings: Sequence[Material], embedder: Embedder) -> Everything:
     """The law with the filings beside it, embedded alike."""
     chunks = [chunk for material in filings for chunk in material.document.chunks]
-    vectors = np.vstack([law.vectors, embedder.encode([chunk.text for chunk in chunks])])
+    vectors = np.vstack([law.vectors, vectors_of(chunks, embedder)])
     documents = {**law.documents, **{material.row["id"]: material.document for material in filings}}
-    return Everything(documents, (*law.chunks, *chunks), vectors, law.encode)
+    return Everything(documents, (*law.chunks, *chunks), vectors, words_of((*law.chunks, *chunks)), law.encode)
 
 
 def ablated(rows: Sequence[Row], embedders: dict[str, Embedder], told: Callable[[str], None]) -> dict[str, Any]:
@@ -258,7 +261,7 @@ def _with_hits(workload: Workload, top_k: int) -> Workload:
 def _again(material: Material, chunker: Chunker) -> Material:
     """The filing in other windows."""
     document, row = material.document, material.row
-    text = DocumentText(row["id"], int(row["year"]), row["category"], document.text, document.page_ends)
+    text = DocumentText(row["id"], int(row["year"]), row["category"], document.text, document.page_ends, row["id"])
     chunks = chunker.chunk(text) if document.chunks else ()
     return replace(material, document=replace(document, chunks=tuple(chunks)))
 

@@ -1,15 +1,17 @@
-"""`make bench`: what ingestion costs beside the bare encoder, on the same chunks, in the same run.
+"""`make bench`: what ingestion costs beside the bare encoder, on the same chunks, in the same run; and beside other libraries.
 
-A round is one ingestion of the files (raw to live index, into a fresh database), then one call of the embedder over the
-very chunks that it made, texts in memory, nothing stored. Both run with the model loaded and the server up. The ratio of
-a round compares neighbours in time: a machine that slows down slows both.
+A round is one ingestion of the files (raw to live index, into a fresh database), then one call of the embedder over the very texts
+that it encoded (of each chunk its text and its header, each text once), in memory, nothing stored. Both run with the model loaded
+and the server up. With `--beside` the round also takes the same files in with LlamaIndex and with Haystack: their defaults, the
+same weights, the same server, the model loaded as well. The ratio of a round compares neighbours in time: a machine that slows
+down slows all of them; which library comes first changes from round to round.
 """
 
 import json
 import shutil
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +20,9 @@ import click
 from compliance_assets import commands
 from compliance_assets.deployment import Deployment
 from compliance_assets.raw_pulls.labels import MANIFEST_NAME
+from evals.beside.libraries import LIBRARIES, Library, Taken, environment_of, ingest_with
 from evals.scratch_deployment import scratch_deployment
+from resources.embedder.word_piece import minilm_folder
 from resources.progress import Terminal
 
 FILINGS = Path(__file__).parents[2] / "shared" / "data" / "financebench"
@@ -37,7 +41,8 @@ class Round:
     bare_encoder: float
     nothing_new: float
     one_file_changed: float
-    chunks_encoded_for_the_changed_file: int
+    texts_encoded_for_the_changed_file: int
+    beside: tuple[Taken, ...] = ()
 
     def measures(self) -> dict[str, float]:
         """What the table shows of a round."""
@@ -50,6 +55,9 @@ class Round:
             "chunks/s, bare encoder": self.chunks / self.bare_encoder,
             "nothing new, s": self.nothing_new,
             "one file changed, s": self.one_file_changed,
+            **{f"{taken.library}, s": taken.seconds for taken in self.beside},
+            **{f"pages/s, {taken.library}": self.pages / taken.seconds for taken in self.beside},
+            **{f"{taken.library} / ours": taken.seconds / self.ingestion for taken in self.beside},
         }
 
 
@@ -59,40 +67,71 @@ class Round:
     "--files", default=12, show_default=True, help="How many of the source's files, spread evenly; 0 for all."
 )
 @click.option("--rounds", default=3, show_default=True)
+@click.option("--beside", is_flag=True, help="Also LlamaIndex and Haystack, installed under --environments.")
+@click.option("--environments", type=click.Path(path_type=Path), default=Path("build/beside"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("bench_results/ingestion.json"), show_default=True)
-def main(source: Path, files: int, rounds: int, out: Path) -> None:
-    """Measure and print; the numbers of every round go to OUT."""
-    measured = [_round(source, files) for _ in range(rounds)]
+def main(source: Path, files: int, rounds: int, beside: bool, environments: Path, out: Path) -> None:
+    """Measure and print; the numbers of every round go to OUT, a picture beside it."""
+    libraries = {library: environment_of(library, environments.absolute()) for library in LIBRARIES} if beside else {}
+    measured = [_round(source, files, dict(_turned(libraries, number))) for number in range(rounds)]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([{**asdict(r), **r.measures()} for r in measured], indent=2) + "\n")
     _print(measured)
+    _draw(measured, out.with_suffix(".png"))
     click.echo(f"every round: {out}")
 
 
-def _round(source: Path, files: int) -> Round:
+def _turned(libraries: Mapping[Library, Path], number: int) -> list[tuple[Library, Path]]:
+    """Another library first in every round."""
+    pairs = list(libraries.items())
+    turn = number % len(pairs) if pairs else 0
+    return pairs[turn:] + pairs[:turn]
+
+
+def _round(source: Path, files: int, libraries: Mapping[Library, Path]) -> Round:
     with Terminal() as progress, scratch_deployment("minilm", progress) as deployment:
-        corpus = _copy(source, deployment.settings.data_dir / "source", files)
+        corpus = copy_of(source, deployment.settings.data_dir / "source", files)
         deployment.embedder.encode(["the first call loads the model"])
         report, ingestion = _timed_ingest(deployment, corpus)
-        texts = _stored_texts(deployment)
+        texts, chunks = _encoded_texts(deployment)
         started = time.monotonic()
         deployment.embedder.encode(texts)
         bare = time.monotonic() - started
+        taken = _beside(deployment, corpus, libraries)
         _, nothing_new = _timed_ingest(deployment, corpus)
         _change_one_file(corpus)
         changed, one_changed = _timed_ingest(deployment, corpus)
         return Round(
             documents=report.documents.get("ok", 0),
             pages=report.pages,
-            chunks=len(texts),
-            distinct_texts=len(set(texts)),
+            chunks=chunks,
+            distinct_texts=len(texts),
             precision=deployment.embedder.precision,
             ingestion=ingestion,
             bare_encoder=bare,
             nothing_new=nothing_new,
             one_file_changed=one_changed,
-            chunks_encoded_for_the_changed_file=changed.chunks_encoded,
+            texts_encoded_for_the_changed_file=changed.chunks_encoded,
+            beside=taken,
         )
+
+
+def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Path]) -> tuple[Taken, ...]:
+    """The same files with each library, into a schema of the same server that is dropped again."""
+    if not libraries:
+        return ()
+    plain = deployment.settings.data_dir / "documents"  # a folder reader would take the labels for a document
+    shutil.copytree(corpus, plain, ignore=shutil.ignore_patterns(MANIFEST_NAME))
+    embedded = deployment.postgres.embedded
+    assert embedded is not None
+    taken = []
+    for library, python in libraries.items():
+        with deployment.postgres.connect_as_owner() as conn:
+            conn.execute("CREATE SCHEMA beside")
+        taken.append(ingest_with(library, python, plain, minilm_folder(), embedded.start(), "beside"))
+        with deployment.postgres.connect_as_owner() as conn:
+            conn.execute("DROP SCHEMA beside CASCADE")
+    return tuple(taken)
 
 
 def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:
@@ -103,7 +142,7 @@ def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.Corpus
     return report, time.monotonic() - started
 
 
-def _copy(source: Path, target: Path, files: int) -> Path:
+def copy_of(source: Path, target: Path, files: int) -> Path:
     """Some of the files of a labelled source, spread evenly over its manifest, with their labels."""
     rows = [json.loads(line) for line in (source / MANIFEST_NAME).read_text().splitlines() if line.strip()]
     chosen = rows[:: max(1, len(rows) // files)][:files] if files else rows
@@ -124,21 +163,58 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _stored_texts(deployment: Deployment) -> list[str]:
+def _encoded_texts(deployment: Deployment) -> tuple[list[str], int]:
+    """(what the chunks had encoded, each text once; how many chunks there are)."""
     with deployment.postgres.connect() as conn:
-        return [text for (text,) in conn.execute("SELECT text FROM compliance.chunks ORDER BY chunk_id")]
+        rows = conn.execute(
+            "SELECT text FROM compliance.chunks UNION"
+            " SELECT header FROM compliance.chunks WHERE header_sha256 IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        count = conn.execute("SELECT count(*) FROM compliance.chunks").fetchone()
+    assert count is not None
+    return [text for (text,) in rows], count[0]
 
 
 def _print(rounds: Sequence[Round]) -> None:
     first = rounds[0]
     click.echo(
-        f"{first.documents} documents, {first.pages:,} pages, {first.chunks:,} chunks ({first.distinct_texts:,} distinct), "
+        f"{first.documents} documents, {first.pages:,} pages, {first.chunks:,} chunks"
+        f" ({first.distinct_texts:,} distinct texts and headers), "
         f"{first.precision}, n = {len(rounds)} rounds"
     )
+    for taken in first.beside:
+        click.echo(f"{taken.library} {taken.version}: {taken.pieces:,} pieces")
     click.echo(f"{'measure':<28}{'median':>10}{'min':>10}{'max':>10}")
     for name in first.measures():
         values = [r.measures()[name] for r in rounds]
         click.echo(f"{name:<28}{statistics.median(values):>10.2f}{min(values):>10.2f}{max(values):>10.2f}")
+
+
+def _draw(rounds: Sequence[Round], path: Path) -> None:
+    """Pages a second of each, median with the least and the most."""
+    from matplotlib.figure import Figure
+
+    first = rounds[0]
+    names = {"pages/s, raw to index": "this"} | {
+        f"pages/s, {t.library}": f"{t.library} {t.version}" for t in first.beside
+    }
+    values = [[r.measures()[name] for r in rounds] for name in names]
+    medians = [statistics.median(each) for each in values]
+    figure = Figure(figsize=(7, 0.9 + 0.45 * len(names)), dpi=110, layout="tight")
+    axes = figure.add_subplot()
+    spread = [
+        [m - min(v) for m, v in zip(medians, values, strict=True)],
+        [max(v) - m for m, v in zip(medians, values, strict=True)],
+    ]
+    axes.barh(list(names.values()), medians, xerr=spread, color="#3b6ea5", capsize=3)
+    axes.invert_yaxis()
+    axes.set_xlabel("pages a second, folder to searchable")
+    axes.set_title(
+        f"{first.documents} filings, {first.pages:,} pages (n = {len(rounds)} rounds, median, least to most)",
+        fontsize=9,
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
 
 
 if __name__ == "__main__":

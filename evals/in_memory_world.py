@@ -62,13 +62,20 @@ def document(
     return Document(SourceDocument(doc_id, year, title, digest, digest, persons), text, page_ends, tuple(chunks))
 
 
-def retrieved(chunk: Chunk, scope: RetrievalScope, score: float, title: str) -> Retrieved:
-    """A chunk as a search gives it."""
+def retrieved(
+    chunk: Chunk,
+    scope: RetrievalScope,
+    cosine: float,
+    title: str,
+    score: float | None = None,
+    bm25: float | None = None,
+) -> Retrieved:
+    """A chunk as a search gives it that ranked it by `score`; without that as a reading of its document gives it."""
     method = RetrievalMethod(
         embedder=_INDEX,
         embedder_digest=_DIGEST,
         index_version=_INDEX,
-        mode="dense",
+        mode="dense" if score is None else "hybrid",
         scope=scope,
         opt_in_years=scope.opt_in_years,
     )
@@ -79,9 +86,9 @@ def retrieved(chunk: Chunk, scope: RetrievalScope, score: float, title: str) -> 
         doc_title=title,
         page=chunk.page,
         char_range=(chunk.char_start, chunk.char_end),
-        embedding_score=score,
-        lexical_score=None,
-        score=score,
+        embedding_score=cosine,
+        lexical_score=bm25,
+        score=cosine if score is None else score,
         method=method,
     )
     return Retrieved(hit, chunk.text)

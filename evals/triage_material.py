@@ -1,8 +1,10 @@
-"""What a triage is made from: a set's filings as the parser and the chunker leave them, and the law of every year, embedded.
+"""What a triage is made from: a set's filings as the parser and the chunker leave them, and the law of every year, indexed.
 
-The search is the index's own in small: exact cosines, the best k within the years of a scope. Nothing here knows a truth.
+The search is the index's own in small: exact cosines beside the lexical index of each year, their ranks fused, one hit a place.
+Nothing here knows a truth.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +20,9 @@ from compliance_assets.normalised_documents.ocr.settings import EngineChoice, Oc
 from compliance_assets.normalised_documents.parse import parse, parser_with
 from compliance_assets.normalised_documents.parsed import Parsed as ParsedText
 from compliance_assets.normalised_documents.worker import ParserPool
+from compliance_assets.year_index.lexical import LexicalEntry, LexicalIndex, build, digest_of_pieces
+from compliance_assets.year_index.question import searched_as
+from compliance_assets.year_index.ranking import Place, depth_for, fused, merged, spread
 from compliance_assets.year_index.retrieved import Retrieved
 from evals.golden.golden_set import Row, plan_of, render_row
 from evals.golden.rules import CATEGORY, path_of, rules_of
@@ -48,36 +53,87 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class LawIndex:
-    """The rule documents of all years, by id, and their chunks with a vector each."""
+    """The rule documents of all years, by id; their chunks with a vector of unit length each, and a lexical index a year.
+
+    `encode` gives the vectors of texts that a question is searched with, a row each.
+    """
 
     documents: Mapping[str, Document]
     chunks: tuple[Chunk, ...]
     vectors: np.ndarray
-    encode: Callable[[str], np.ndarray]
+    words: Mapping[int, LexicalIndex]
+    encode: Callable[[tuple[str, ...]], np.ndarray]
 
     def search(self, question: str, scope: RetrievalScope, years: Collection[int], top_k: int) -> list[Retrieved]:
-        """The `top_k` chunks of the scope's category that are nearest to the question in the years, best first, as found in
-        the scope.
+        """The `top_k` chunks of the scope's category that answer the question best in the years, best first, as found in the
+        scope.
         """
-        similarity = self.vectors @ self.encode(question)
+        whole, *parts = searched_as(question, scope)
+        depth, texts = depth_for(top_k), tuple(parts or [whole])
+        cosines = self.encode((whole, *parts)) @ self.vectors.T
+        number = {chunk.chunk_id: i for i, chunk in enumerate(self.chunks)}
         inside = [i for i, chunk in enumerate(self.chunks) if chunk.year in years and _of_category(chunk, scope)]
-        best = sorted(inside, key=lambda i: (-similarity[i], self.chunks[i].chunk_id))[:top_k]
-        found = [(self.chunks[i], float(similarity[i])) for i in best]
-        return [retrieved(one, scope, score, self.documents[one.doc_id].pinned.title) for one, score in found]
+        near = [[(float(row[i]), self.chunks[i].chunk_id) for i in inside] for row in cosines[-len(texts) :]]
+        worded = [list(self._worded(text, scope.filer_category, years, depth)) for text in texts]
+        opted_in = {self.chunks[i].chunk_id for i in inside if self.chunks[i].year in scope.opt_in_years}
+        scores = dict(merged(fused(lists, depth, opted_in) for lists in zip(near, worded, strict=True)))
+        bm25 = dict(merged([(chunk_id, score) for score, chunk_id in hits] for hits in worded))
+        apart = spread((each, _place(self.chunks[number[each]])) for each in scores)
+        found = [
+            (self.chunks[number[each]], float(cosines[0][number[each]])) for each in itertools.islice(apart, top_k)
+        ]
+        return [
+            retrieved(
+                one,
+                scope,
+                cosine,
+                self.documents[one.doc_id].pinned.title,
+                scores[one.chunk_id],
+                bm25.get(one.chunk_id),
+            )
+            for one, cosine in found
+        ]
+
+    def _worded(
+        self, text: str, category: str | None, years: Collection[int], depth: int
+    ) -> Iterator[tuple[float, str]]:
+        for year in years:
+            for hit in self.words[year].search(text, category, depth) if year in self.words else ():
+                yield hit.score, hit.chunk_id
 
 
 def law_index(embedder: Embedder, chunker: Chunker) -> LawIndex:
     """The law of every known year."""
     documents = {path_of(year): _law(year, chunker) for year in known_years()}
     chunks = tuple(chunk for one in documents.values() for chunk in one.chunks)
-    vectors = embedder.encode([chunk.text for chunk in chunks])
 
     @lru_cache(maxsize=8)  # one question for every filing
-    def encode(question: str) -> np.ndarray:
-        vector: np.ndarray = embedder.encode([question])[0]
-        return vector
+    def encode(texts: tuple[str, ...]) -> np.ndarray:
+        return embedder.encode(texts)
 
-    return LawIndex(documents, chunks, vectors, encode)
+    return LawIndex(documents, chunks, vectors_of(chunks, embedder), words_of(chunks), encode)
+
+
+def vectors_of(chunks: Sequence[Chunk], embedder: Embedder) -> np.ndarray:
+    """What chunks are searched by: of their text plus their header, each encoded once, at unit length."""
+    texts = list(dict.fromkeys(text for chunk in chunks for text in (chunk.text, chunk.header) if text))
+    vector = dict(zip(texts, embedder.encode(texts), strict=True))
+    sums = np.array([vector[chunk.text] + vector.get(chunk.header, 0) for chunk in chunks])
+    unit: np.ndarray = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return unit
+
+
+def words_of(chunks: Sequence[Chunk]) -> dict[int, LexicalIndex]:
+    """year -> the lexical index of its chunks."""
+    found = {}
+    for year in sorted({chunk.year for chunk in chunks}):
+        pieces = build(
+            LexicalEntry(chunk.chunk_id, chunk.doc_id, chunk.filer_category, chunk.header, chunk.text)
+            for chunk in chunks
+            if chunk.year == year
+        )
+        found[year] = LexicalIndex(pieces, digest_of_pieces(pieces))
+    return found
 
 
 def materials(
@@ -103,8 +159,9 @@ def _law(year: int, chunker: Chunker) -> Document:
     outcome = parse(rules_of(year).encode())
     assert isinstance(outcome, ParsedText), outcome
     text, ends = outcome.text, outcome.page_ends
-    chunks = chunker.chunk(DocumentText(path_of(year), year, CATEGORY, text, ends))
-    return document(path_of(year), year, f"Regras do imposto de renda, ano-calendário {year}", text, ends, chunks)
+    title = f"Regras do imposto de renda, ano-calendário {year}"
+    chunks = chunker.chunk(DocumentText(path_of(year), year, CATEGORY, text, ends, title))
+    return document(path_of(year), year, title, text, ends, chunks)
 
 
 def _by_reference(row: Row, chunker: Chunker) -> Material:
@@ -125,9 +182,13 @@ def _by_parser(row: Row, outcome: object, chunker: Chunker) -> Material:
 
 
 def _filing(row: Row, text: str, page_ends: tuple[int, ...], chunker: Chunker, fields: Mapping[str, str]) -> Document:
-    chunks = chunker.chunk(DocumentText(row["id"], int(row["year"]), row["category"], text, page_ends))
+    chunks = chunker.chunk(DocumentText(row["id"], int(row["year"]), row["category"], text, page_ends, row["id"]))
     return document(row["id"], int(row["year"]), row["id"], text, page_ends, chunks, *fields.values())
 
 
 def _of_category(chunk: Chunk, scope: RetrievalScope) -> bool:
     return scope.filer_category in (None, chunk.filer_category)
+
+
+def _place(chunk: Chunk) -> Place:
+    return Place(chunk.doc_id, chunk.page, chunk.section, chunk.ordinal)

@@ -20,6 +20,8 @@ MOST_DECIDERS = 64
 OcrEngine = Literal["auto", "tesseract", "rapidocr", "azure", "none"]
 OCR_ENGINES: tuple[OcrEngine, ...] = get_args(OcrEngine)
 DEFAULT_OCR_MINIMUM_CONFIDENCE = "0.6"
+DEFAULT_UNRETRIEVABLE_WITHIN_SECONDS = 300
+DEFAULT_KEEP_VERSIONS_DAYS = 30
 SIEM_FORMATS = ("jsonl", "ocsf", "cef")
 
 
@@ -41,6 +43,11 @@ class Settings:
     decided at once. `notify_urls` (apprise) and `webhooks` (event, URL) are told what a person has to know. Evaluations are
     tracked in MLflow at `tracking_uri`. Two of the `change_board` approve a release, which is promoted within the
     `deployment_window`, such as `Mon-Thu 09:00-16:00 America/Sao_Paulo`; empty: at any time.
+
+    `reranker` is the folder of a cross-encoder that orders what a search found; empty: the fused ranks do.
+    A file that is removed at its source is to be found by no search `unretrievable_within_seconds` later; how often the sources
+    are listed has to fit that. Superseded index versions, with the chunks and vectors that only they need, are kept for
+    `keep_versions_days`.
     """
 
     data_dir: Path
@@ -71,6 +78,9 @@ class Settings:
     tracking_uri: str = field(default="", repr=False)  # a URI may hold a password
     change_board: tuple[str, ...] = ()
     deployment_window: str = ""
+    reranker: str = ""
+    unretrievable_within_seconds: int = DEFAULT_UNRETRIEVABLE_WITHIN_SECONDS
+    keep_versions_days: int = DEFAULT_KEEP_VERSIONS_DAYS
 
     @classmethod
     def from_environment(
@@ -111,6 +121,11 @@ class Settings:
             tracking_uri=env.get("COMPLIANCE_MLFLOW_URI") or f"sqlite:///{root / 'mlflow.db'}",
             change_board=_names(env.get("COMPLIANCE_CHANGE_BOARD", "")),
             deployment_window=env.get("COMPLIANCE_DEPLOYMENT_WINDOW", ""),
+            reranker=env.get("COMPLIANCE_RERANKER", ""),
+            unretrievable_within_seconds=_at_least_one(
+                env, "COMPLIANCE_UNRETRIEVABLE_WITHIN_SECONDS", DEFAULT_UNRETRIEVABLE_WITHIN_SECONDS, "seconds"
+            ),
+            keep_versions_days=_at_least_one(env, "COMPLIANCE_KEEP_VERSIONS_DAYS", DEFAULT_KEEP_VERSIONS_DAYS, "days"),
         )
 
     @property
@@ -189,6 +204,18 @@ def _deciders(value: str) -> int:
         expected=f"a whole number from 1 to {MOST_DECIDERS}",
         found=repr(value),
         remedy="Set how many items are decided at once; each takes a session of the database.",
+    )
+
+
+def _at_least_one(env: Mapping[str, str], name: str, default: int, unit: str) -> int:
+    value = env.get(name, str(default))
+    if value.isdecimal() and int(value) >= 1:
+        return int(value)
+    raise InvalidInput(
+        f"{name} is not usable",
+        expected=f"a whole number of {unit}, 1 or more",
+        found=repr(value),
+        remedy=f"Set it to such a number, or unset it for {default}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The sensor `source_changes`: files added, changed or removed -> one run for each year they touch."""
+"""The sensor `source_changes`: files added, changed, moved, relabelled or removed -> one run for each year they touch."""
 
 from collections.abc import Iterator
 
@@ -20,15 +20,21 @@ def source_changes(
     embedder: dg.ResourceParam[Embedder],
     settings: dg.ResourceParam[Settings],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Compares every source's listing with what was pulled. The same change requests the same run keys: it runs once."""
+    """Compares every source's listing with what was pulled. The same change requests the same run keys: it runs once.
+
+    A file that is gone leaves every search with the tick itself, and one that others may see now is theirs: neither waits for
+    a run. The run that is requested takes what is gone out of its year's index.
+    """
     changes = changes_of_sources(postgres, settings.path_pattern)
     for problem in changes.unreachable:
         context.log.warning(problem)
+    if changes.counts:
+        context.log.info(", ".join(f"{count} {kind}" for kind, count in changes.counts.items()))
     with postgres.connect() as conn:
         stale = stale_years(conn, postgres.organization_id, embedder, chunker_for(embedder).version)
     requests = list(_requests(changes, stale, settings.years))
     if not requests:
-        nothing = "No file was added, changed or removed, and every year's index matches its documents."
+        nothing = "No file is to be read, and every year's index matches its documents."
         return dg.SkipReason(" ".join((*changes.unreachable, nothing)))
     return dg.SensorResult(run_requests=requests, cursor=changes.digest)
 

@@ -9,10 +9,16 @@ from compliance_assets.chunks import store as chunk_store
 from compliance_assets.chunks.chunker import DocumentText, chunker_for
 from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.data_subject import data_subjects_in
+from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
 from compliance_assets.embeddings import store as embedding_store
 from compliance_assets.raw_pulls import store as pull_store
 from compliance_assets.year_index.build import BuildReport, build_year
+from compliance_assets.year_index.pgvector_store import PGVECTOR
+from compliance_assets.year_index.retrieved import Retrieved
+from compliance_assets.year_index.search import TOP_K, ask, search
+from compliance_assets.year_index.vector_store import VectorStore
+from resources.reranker import Reranker
 from resources.settings import Settings
 
 SOURCE = "src_small"
@@ -43,11 +49,13 @@ class SmallCorpus:
         self.deployment = deployment
         self.chunker = chunker_for(deployment.embedder)
 
-    def add(self, year: int, text: str, category: str | None = None, *, embed: bool = True) -> str:
+    def add(
+        self, year: int, text: str, category: str | None = None, *, title: str | None = None, embed: bool = True
+    ) -> str:
         """Returns the document's id."""
-        digest = sha256_hex(text)
+        digest, title = sha256_hex(text), f"{category} {year}" if title is None else title
         self.deployment.objects.put(text.encode())
-        doc_id = content_id("doc", year, text, category or "")
+        doc_id = content_id("doc", year, text, category or "", title)
         with self.deployment.postgres.connect() as conn:
             pull_store.register_source(conn, SOURCE, "file:///small")
             conn.execute(
@@ -66,14 +74,14 @@ class SmallCorpus:
                     digest,
                     year,
                     category,
-                    f"{category} {year}",
+                    title,
                     text,
                     Jsonb([{"page": 1, "char_start": 0, "char_end": len(text), "origin": "markup"}]),
                     digest,
                     list(data_subjects_in(text)),
                 ],
             )
-            document = DocumentText(doc_id, year, category, text, (len(text),))
+            document = DocumentText(doc_id, year, category, text, (len(text),), title)
             chunk_store.insert(conn, [document], self.chunker.chunk(document), self.chunker.version)
         if embed:
             self.embed(year)
@@ -88,14 +96,27 @@ class SmallCorpus:
             vectors = embedder.encode(list(texts.values()))
             embedding_store.insert(conn, embedder.digest, embedder.precision, list(texts), vectors)
 
+    def find(
+        self, question: str, scope: RetrievalScope | None = None, top_k: int = TOP_K, reranker: Reranker | None = None
+    ) -> list[Retrieved]:
+        """What a search answers, best first."""
+        with self.deployment.postgres.connect() as conn:
+            return search(conn, ask(conn, self.deployment.embedder, question, scope), top_k, reranker)
+
     def set_live(self, doc_id: str, live: bool) -> None:
         """Take a document out of the corpus, or put it back."""
         with self.deployment.postgres.connect() as conn:
             conn.execute("UPDATE compliance.documents SET live = %s WHERE filing_id = %s", [live, doc_id])
 
-    def build(self, year: int, *, rebuild: bool = False) -> BuildReport:
+    def build(self, year: int, *, rebuild: bool = False, vectors: VectorStore = PGVECTOR) -> BuildReport:
         """Build the year's index."""
         deployment = self.deployment
         return build_year(
-            deployment.postgres, deployment.keyring, deployment.embedder, self.chunker.version, year, rebuild=rebuild
+            deployment.postgres,
+            deployment.keyring,
+            deployment.embedder,
+            self.chunker.version,
+            year,
+            rebuild=rebuild,
+            vectors=vectors,
         )

@@ -68,12 +68,14 @@ def test_jobs_and_sensors_are_the_documented_ones() -> None:
         "corpus_to_ledger", "intake", "reindex_year", "check_golden_set",
         "checkpoint_ledger", "verify_ledger", "replicate_ledger", "export_to_siem", "decide_pending", "drain_queue",
         "deliver_notifications", "ddq_batch", "evaluate_candidate", "nightly_evaluation", "shadow_decisions",
+        "prune_derived",
     }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "source_changes", "pending_filings", "queue_recovery", "review_pager", "ledger_watch", "siem_export",
-        "candidate_changes", "pointer_drift",
+        "candidate_changes", "pointer_drift", "derived_data",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "checkpoint_hourly", "verify_nightly", "replicate_nightly", "evaluate_nightly", "shadow_decisions_hourly",
+        "prune_weekly",
     }  # fmt: skip
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)

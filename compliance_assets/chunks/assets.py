@@ -8,6 +8,7 @@ import dagster as dg
 from compliance_assets import keys, metadata, policies
 from compliance_assets.chunks import chunker, store
 from compliance_assets.chunks.chunker import DocumentText, chunker_for
+from compliance_assets.contracts.canonical import digest_of
 from compliance_assets.partitions import YEARS
 from resources.batches import drain
 from resources.embedder import Embedder
@@ -43,6 +44,7 @@ def chunks(
     )
     with postgres.connect() as conn:
         counts = store.token_counts(conn, year, windows.version)
+        state = store.state_of_year(conn, year, windows.version)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
@@ -53,5 +55,6 @@ def chunks(
             "token_histogram": metadata.histogram(counts, title=f"Tokens a chunk, {year}", xlabel="tokens"),
             "seconds": round(seconds, 2),
             "documents_per_second": metadata.rate(chunked, seconds),
-        }
+        },
+        data_version=dg.DataVersion(digest_of([windows.version, state])),
     )

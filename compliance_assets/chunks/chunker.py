@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from compliance_assets.chunks.sections import sections_of
+from compliance_assets.chunks.headers import header_of, page_headings
+from compliance_assets.chunks.sections import Section, sections_of
+from compliance_assets.chunks.tables import tables_of
 from compliance_assets.chunks.windows import Span, TokenSpans, WindowSize, windows_of
 from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.chunk import Chunk
@@ -14,7 +16,7 @@ from compliance_assets.contracts.chunk import Chunk
 if TYPE_CHECKING:
     from resources.embedder import Embedder
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class DocumentText:
     filer_category: str | None
     raw_text: str
     page_ends: tuple[int, ...]
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Chunker:
 
     @property
     def version(self) -> str:
-        """For example `sentence-window/1/300/50/wordpiece-da0e7993`."""
+        """For example `sentence-window/2/300/50/wordpiece-be50c362`."""
         return f"sentence-window/{CODE_VERSION}/{self.size.tokens}/{self.size.overlap}/{self.tokenizer_id}"
 
     def chunk(self, document: DocumentText) -> list[Chunk]:
@@ -50,28 +53,38 @@ class Chunker:
             (a + start, b + start) for (start, _), spans in zip(pages, page_tokens, strict=True) for a, b in spans
         ]
         token_starts = [token[0] for token in tokens]
-        found: list[tuple[Span, str]] = []
-        for start, end, title in _blocks(document):
+        headings = page_headings(text, document.page_ends)
+        found: list[tuple[Span, Section]] = []
+        for start, end, section in _blocks(document):
             low, high = bisect.bisect_left(token_starts, start), bisect.bisect_left(token_starts, end)
-            found += [(span, title) for span in windows_of(text, start, end, tokens[low:high], self.size)]
-        return [self._chunk(document, ordinal, span, title) for ordinal, (span, title) in enumerate(found)]
+            tables = tables_of(text, start, end)
+            found += [(span, section) for span in windows_of(text, start, end, tokens[low:high], self.size, tables)]
+        return [
+            self._chunk(document, ordinal, span, section, headings) for ordinal, (span, section) in enumerate(found)
+        ]
 
-    def _chunk(self, document: DocumentText, ordinal: int, span: Span, section: str) -> Chunk:
+    def _chunk(
+        self, document: DocumentText, ordinal: int, span: Span, section: Section, headings: Sequence[str]
+    ) -> Chunk:
         text = document.raw_text[span.start : span.end]
+        page = bisect.bisect_right(document.page_ends, span.start) + 1
+        header = header_of(document.title, document.year, section.path, headings[page - 1])
         return Chunk(
             chunk_id=content_id("ck", document.doc_id, self.version, span.start, span.end),
             doc_id=document.doc_id,
             year=document.year,
             filer_category=document.filer_category,
             ordinal=ordinal,
-            page=bisect.bisect_right(document.page_ends, span.start) + 1,
+            page=page,
             char_start=span.start,
             char_end=span.end,
-            section=section,
+            section=section.title,
             text=text,
             token_count=span.tokens,
             text_sha256=sha256_hex(text),
             chunker_version=self.version,
+            header=header,
+            header_sha256=sha256_hex(header) if header else None,
         )
 
 
@@ -84,11 +97,11 @@ def _pages(document: DocumentText) -> list[tuple[int, int]]:
     return list(zip((0, *document.page_ends), document.page_ends, strict=False))
 
 
-def _blocks(document: DocumentText) -> list[tuple[int, int, str]]:
+def _blocks(document: DocumentText) -> list[tuple[int, int, Section]]:
     """The stretches that no window crosses: each lies on one page and in one section."""
     blocks = []
     for section in sections_of(document.raw_text, document.year):
         inner = [end for end in document.page_ends if section.start < end < section.end]
         bounds = [section.start, *inner, section.end]
-        blocks += [(start, end, section.title) for start, end in itertools.pairwise(bounds)]
+        blocks += [(start, end, section) for start, end in itertools.pairwise(bounds)]
     return blocks

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,38 +42,77 @@ _FICHAS: tuple[tuple[str, int, int], ...] = (
 )
 
 
+# How far in a unit lies, outermost first, by the first word of its line without accents; a markdown heading says it itself.
+_LEVELS = (
+    ("part", "title", "titulo"),
+    ("chapter", "annex", "schedule", "exhibit", "appendix", "capitulo", "anexo"),
+    ("item", "section", "secao"),
+    ("article", "art", "note", "artigo", "clausula"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`[start, end)` of the text, code points, under the divider that opens it; the first has an empty title."""
+    """`[start, end)` of the text, code points, under the divider that opens it; the first has an empty title.
+
+    `path` are the titles that it lies under, outermost first, its own last.
+    """
 
     start: int
     end: int
     title: str
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Divider:
+    start: int
+    title: str
+    opens: bool  # not directly below another one: those together open one section
+
+    @property
+    def level(self) -> int:
+        if self.title.startswith("#"):
+            return len(self.title) - len(self.title.lstrip("#"))
+        letters = "".join(c for c in unicodedata.normalize("NFD", self.title.lower()) if not unicodedata.combining(c))
+        word = re.match("[a-z]*", letters)
+        return next((level for level, words in enumerate(_LEVELS, start=1) if word and word[0] in words), 1)
 
 
 def sections_of(text: str, year: int) -> list[Section]:
     """Tile the text into sections. Dividers that follow each other without a body (a table of contents) open one section."""
-    starts = _divider_starts(text, year)
-    bounds = sorted({0, *starts, len(text)})
-    sections = []
-    for start, end in itertools.pairwise(bounds):
-        title = text[start:end].lstrip().split("\n", 1)[0].strip() if start in starts else ""
-        sections.append(Section(start, end, title[:MAX_TITLE]))
-    return sections
+    dividers = _dividers(text, year)
+    opening = {divider.start: divider.title for divider in dividers if divider.opens}
+    paths = _paths(dividers)
+    bounds = sorted({0, *opening, len(text)})
+    return [
+        Section(start, end, opening.get(start, ""), paths.get(start, ())) for start, end in itertools.pairwise(bounds)
+    ]
 
 
-def _divider_starts(text: str, year: int) -> set[int]:
-    """Where a section opens: at a divider that does not stand directly below another one."""
-    starts: set[int] = set()
-    last_divider_end = -1
+def _dividers(text: str, year: int) -> list[_Divider]:
+    found: list[_Divider] = []
+    last_end = -1
     for match in _pattern(year).finditer(text):
         if not match[0].lstrip().startswith("#") and _continues_a_sentence(text, match.start()):
             continue
-        directly_below = last_divider_end >= 0 and not text[last_divider_end : match.start()].strip()
-        if not directly_below:
-            starts.add(match.start())
-        last_divider_end = match.end()
-    return starts
+        directly_below = last_end >= 0 and not text[last_end : match.start()].strip()
+        title = match[0].strip()[:MAX_TITLE]
+        found.append(_Divider(match.start(), title, opens=not directly_below))
+        last_end = match.end()
+    return found
+
+
+def _paths(dividers: Sequence[_Divider]) -> dict[int, tuple[str, ...]]:
+    """start of a section -> its path: of the dividers that open it together, and of those that it lies under."""
+    paths: dict[int, tuple[str, ...]] = {}
+    above: list[_Divider] = []
+    opened = 0
+    for divider in dividers:
+        above = [*(outer for outer in above if outer.level < divider.level), divider]
+        opened = divider.start if divider.opens else opened
+        paths[opened] = tuple(outer.title.lstrip("# ") for outer in above)
+    return paths
 
 
 def _continues_a_sentence(text: str, line_start: int) -> bool:

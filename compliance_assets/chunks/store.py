@@ -18,14 +18,14 @@ _PENDING = """
 def claim(conn: Connection, year: int, version: str, limit: int) -> list[DocumentText]:
     """Documents of the year that this chunker has not seen; they stay locked until the transaction ends."""
     rows = conn.execute(
-        "SELECT d.filing_id, d.year, d.filer_category, d.raw_text, d.raw_pages"
+        "SELECT d.filing_id, d.year, d.filer_category, d.raw_text, d.raw_pages, d.title"
         + _PENDING
         + " ORDER BY d.filing_id LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED",
         {"year": year, "version": version, "limit": limit},
     )
     return [
-        DocumentText(doc_id, doc_year, category, text, tuple(page["char_end"] for page in pages))
-        for doc_id, doc_year, category, text, pages in rows
+        DocumentText(doc_id, doc_year, category, text, tuple(page["char_end"] for page in pages), title)
+        for doc_id, doc_year, category, text, pages, title in rows
     ]
 
 
@@ -47,7 +47,7 @@ def insert(conn: Connection, documents: Sequence[DocumentText], chunks: Iterable
             counts[c.doc_id] += 1
             copy.write_row((
                 organization[0], c.year, c.chunk_id, c.doc_id, c.filer_category, c.ordinal, c.page, c.char_start,
-                c.char_end, c.section, c.text, c.token_count, c.text_sha256, c.chunker_version,
+                c.char_end, c.section, c.text, c.token_count, c.text_sha256, c.chunker_version, c.header, c.header_sha256,
             ))  # fmt: skip
     conn.execute("INSERT INTO compliance.chunks SELECT * FROM staged_chunks ON CONFLICT DO NOTHING")
     with conn.cursor() as cursor:
@@ -56,6 +56,18 @@ def insert(conn: Connection, documents: Sequence[DocumentText], chunks: Iterable
             " VALUES (compliance.current_organization(), %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [(document.doc_id, version, document.year, counts[document.doc_id]) for document in documents],
         )
+
+
+def state_of_year(conn: Connection, year: int, version: str) -> str:
+    """Changes when another set of live documents stands chunked. It says nothing of what they contain: event logs are kept."""
+    row = conn.execute(
+        "SELECT encode(sha256(convert_to(coalesce(string_agg(c.chunked_at::text, ',' ORDER BY c.chunked_at), ''), 'UTF8')), 'hex')"
+        " FROM compliance.chunked_documents c JOIN compliance.documents d ON d.filing_id = c.doc_id"
+        " WHERE c.year = %s AND c.chunker_version = %s AND d.live AND d.state = 'ok'",
+        [year, version],
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def token_counts(conn: Connection, year: int, version: str) -> list[int]:

@@ -3,7 +3,7 @@
 import bisect
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TokenSpans = Sequence[tuple[int, int]]
@@ -32,10 +32,13 @@ class Span:
     tokens: int
 
 
-def windows_of(text: str, start: int, end: int, token_spans: TokenSpans, size: WindowSize) -> list[Span]:
+def windows_of(
+    text: str, start: int, end: int, token_spans: TokenSpans, size: WindowSize, tables: Sequence[tuple[int, int]] = ()
+) -> list[Span]:
     """Windows over `text[start:end]`, which together hold every character of it that is not white space.
 
-    `token_spans` are the tokens of the whole text, sorted. A sentence longer than a window is cut at token boundaries.
+    `token_spans` are the tokens of the whole text, sorted. A sentence longer than a window is cut at token boundaries. One of
+    the `tables` (start and end offsets, sorted) that does not fit into what is left of a window begins one of its own.
     """
     token_starts = [token[0] for token in token_spans]
     sentences = [
@@ -43,7 +46,18 @@ def windows_of(text: str, start: int, end: int, token_spans: TokenSpans, size: W
         for sentence in _sentences(text, start, end)
         for piece in _fitting_pieces(text, sentence, token_starts, size)
     ]
-    return _group(sentences, size)
+    return _group(sentences, size, _room_for_tables(sentences, tables))
+
+
+def _room_for_tables(pieces: Sequence[Span], tables: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """index of the piece that a table begins with -> tokens of the table."""
+    starts = [piece.start for piece in pieces]
+    found = {}
+    for start, end in tables:
+        first, after = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
+        if first < after:
+            found[first] = sum(piece.tokens for piece in pieces[first:after])
+    return found
 
 
 def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -72,26 +86,30 @@ def _fitting_pieces(text: str, sentence: tuple[int, int], token_starts: Sequence
     return pieces
 
 
-def _group(pieces: Sequence[Span], size: WindowSize) -> list[Span]:
-    """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows."""
+def _group(pieces: Sequence[Span], size: WindowSize, tables: Mapping[int, int]) -> list[Span]:
+    """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows.
+
+    Nothing overlaps into a window that a table begins.
+    """
     windows: list[Span] = []
     first = 0
     while first < len(pieces):
-        after = _fill(pieces, first, size)
+        after = _fill(pieces, first, size, tables)
         window = pieces[first:after]
         windows.append(Span(window[0].start, window[-1].end, sum(piece.tokens for piece in window)))
         if after == len(pieces):
             break
-        first = _overlap_start(pieces, first, after, size)
+        first = after if after in tables else _overlap_start(pieces, first, after, size)
     return windows
 
 
-def _fill(pieces: Sequence[Span], first: int, size: WindowSize) -> int:
-    """The index after the last piece that still fits a window that starts at `first`."""
+def _fill(pieces: Sequence[Span], first: int, size: WindowSize, tables: Mapping[int, int]) -> int:
+    """The index after the last piece that still fits a window that starts at `first`, or before a table that does not."""
     tokens, after = pieces[first].tokens, first + 1
     while (
         after < len(pieces)
         and tokens + pieces[after].tokens <= size.tokens
+        and tokens + tables.get(after, 0) <= size.tokens
         and pieces[after].end - pieces[first].start <= MAX_WINDOW_CHARACTERS
     ):
         tokens += pieces[after].tokens

@@ -65,25 +65,39 @@ def ingest(deployment: "Deployment", folder: str) -> Result:
 
 @verb
 @click.argument("query")
-@click.option("--year", type=int, required=True, help="The year to search; hits of other years are refused.")
+@click.option(
+    "--year", type=int, help="The year to search; hits of other years are refused. Without it: as QUERY names it."
+)
 @click.option("--category", help="The filer category to search.")
 @click.option("--top-k", type=click.IntRange(1, 1000), default=8, show_default=True)
 @click.option(
     "--opt-in-year", "opt_in_years", type=int, multiple=True, help="Also search this year; recorded in each hit."
 )
 def retrieve(
-    deployment: "Deployment", query: str, year: int, category: str | None, top_k: int, opt_in_years: tuple[int, ...]
+    deployment: "Deployment",
+    query: str,
+    year: int | None,
+    category: str | None,
+    top_k: int,
+    opt_in_years: tuple[int, ...],
 ) -> Result:
-    """The chunks nearest to QUERY in a year."""
+    """The passages that answer QUERY best: in a year, or in the years and the category that QUERY itself names."""
     from compliance_assets.contracts.hit import RetrievalScope
-    from compliance_assets.year_index.search import search
+    from compliance_assets.year_index.search import ask, search
 
     if not query.strip():
         raise InvalidInput("the query is empty", expected="text", found="nothing", remedy="Say what to look for.")
-    scope = RetrievalScope(year=year, filer_category=category, opt_in_years=opt_in_years)
-    vector = deployment.embedder.encode([query])[0]
+    if year is None and (category is not None or opt_in_years):
+        raise InvalidInput(
+            "a category or further years, and no year",
+            expected="--year beside --category and --opt-in-year, or none of them",
+            found="no --year",
+            remedy="Name the year; or name year and filer in the query and leave all three out.",
+        )
+    scope = None if year is None else RetrievalScope(year=year, filer_category=category, opt_in_years=opt_in_years)
     with deployment.postgres.connect() as conn:
-        found = search(conn, deployment.embedder, vector, scope, top_k)
+        asked = ask(conn, deployment.embedder, query, scope)
+        found = search(conn, asked, top_k, deployment.reranker)
     return (
         [r.hit.model_dump(mode="json") for r in found],
         lambda: terminal.show_hits([(r.hit, r.text) for r in found]),

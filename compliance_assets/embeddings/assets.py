@@ -1,22 +1,24 @@
 """The asset `embeddings`: a vector for every chunk, from the cache where the text was embedded before."""
 
 import time
-from collections.abc import Sequence
 
 import dagster as dg
 
 from compliance_assets import keys, metadata, policies
+from compliance_assets.automation import FOLLOWS_DATA
+from compliance_assets.chunks import store as chunk_store
 from compliance_assets.chunks.chunker import chunker_for
+from compliance_assets.contracts.canonical import digest_of
 from compliance_assets.embeddings import store
-from compliance_assets.embeddings.store import PendingText
+from compliance_assets.embeddings.claims import TextClaims
+from compliance_assets.embeddings.encode import BATCH_CHUNKS, encode
 from compliance_assets.partitions import YEARS
 from resources.batches import drain
 from resources.embedder import Embedder
-from resources.postgres import Connection, Postgres
+from resources.postgres import Postgres
 from resources.progress import Progress
 
 CODE_VERSION = "1"
-BATCH_TEXTS = 1_024  # what a killed run loses at most; large enough to sort by length within
 
 
 @dg.asset(
@@ -27,6 +29,7 @@ BATCH_TEXTS = 1_024  # what a killed run loses at most; large enough to sort by 
     owners=policies.OWNERS,
     code_version=CODE_VERSION,
     partitions_def=YEARS,
+    automation_condition=FOLLOWS_DATA,
     retry_policy=policies.RETRY_TRANSIENT,
 )
 def embeddings(
@@ -41,36 +44,32 @@ def embeddings(
     with postgres.connect() as conn:
         waiting = store.count_pending(conn, year, version, embedder.digest)
 
-    def work(conn: Connection, batch: Sequence[PendingText]) -> None:
+    def advance(count: int) -> None:
         nonlocal encoded
-        texts = {pending.text_sha256: pending.text for pending in batch}  # twins within the batch are encoded once
+        encoded += count
+        progress.advance(f"{year}: texts embedded", encoded)
 
-        def advance(count: int) -> None:
-            nonlocal encoded
-            encoded += count
-            progress.advance(f"{year}: chunks embedded", encoded, waiting)
-
-        vectors = embedder.encode(list(texts.values()), advance)
-        store.insert(conn, embedder.digest, embedder.precision, list(texts), vectors)
-
+    claims = TextClaims(version, embedder.digest)
     drain(
         postgres,
-        claim=lambda conn: store.claim(conn, year, version, embedder.digest, BATCH_TEXTS),
+        claim=lambda conn: claims.take(conn, year, BATCH_CHUNKS),
         count_pending=lambda conn: store.count_pending(conn, year, version, embedder.digest),
-        work=work,
+        work=lambda conn, batch: encode(conn, embedder, batch, advance),
     )
     with postgres.connect() as conn:
         total, _ = store.parity(conn, year, version, embedder.digest)
+        state = chunk_store.state_of_year(conn, year, version)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": total,
             "encoded_now": encoded,
-            "taken_from_cache": total - encoded,
+            "taken_from_cache": total - waiting,
             "embedder": embedder.name,
             "embedder_digest": embedder.digest,
             "precision": embedder.precision if encoded else "nothing encoded",
             "seconds": round(seconds, 2),
             "chunks_per_second": metadata.rate(encoded, seconds),
-        }
+        },
+        data_version=dg.DataVersion(digest_of([embedder.digest, version, state])),
     )

@@ -2,38 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 import numpy as np
 from pgvector import HalfVector
+from psycopg import sql
 
 from resources.embedder import Vectors
 from resources.postgres import Connection
 
-# Chunks of live documents whose text has no vector of this model yet.
-_PENDING = """
+# Chunks of live documents whose text or header has no vector of this model yet.
+_PENDING: LiteralString = """
     FROM compliance.chunks c
     WHERE c.year = %(year)s AND c.chunker_version = %(version)s
       AND EXISTS (SELECT FROM compliance.documents d WHERE d.filing_id = c.doc_id AND d.live AND d.state = 'ok')
-      AND NOT EXISTS (SELECT FROM compliance.embeddings e
-                      WHERE e.model_digest = %(model)s AND e.text_sha256 = c.text_sha256)
+      AND EXISTS (SELECT FROM (VALUES (c.text_sha256), (c.header_sha256)) wanted (digest)
+                  WHERE digest IS NOT NULL AND NOT EXISTS (SELECT FROM compliance.embeddings e
+                    WHERE e.model_digest = %(model)s AND e.text_sha256 = digest))
 """
+_CLAIM = sql.SQL("""
+    WITH claimed AS (SELECT c.text_sha256, c.text, c.header_sha256, c.header {pending}
+                     ORDER BY c.token_count DESC, c.chunk_id LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED)
+    SELECT DISTINCT wanted.* FROM claimed,
+        LATERAL (VALUES (text_sha256, text), (header_sha256, header)) AS wanted (digest, text)
+    WHERE digest IS NOT NULL AND NOT EXISTS (SELECT FROM compliance.embeddings e
+                                             WHERE e.model_digest = %(model)s AND e.text_sha256 = digest)
+""").format(pending=sql.SQL(_PENDING))
 
 
 @dataclass(frozen=True, slots=True)
 class PendingText:
-    """A text to embed."""
+    """A text to embed: a chunk's, or a header."""
 
     text_sha256: str
     text: str
 
 
 def claim(conn: Connection, year: int, version: str, model: str, limit: int) -> list[PendingText]:
-    """Chunks to embed, longest first so that a batch pads little; locked until the transaction ends."""
-    rows = conn.execute(
-        "SELECT c.text_sha256, c.text" + _PENDING + " ORDER BY c.token_count DESC, c.chunk_id LIMIT %(limit)s"
-        " FOR UPDATE OF c SKIP LOCKED",
-        {"year": year, "version": version, "model": model, "limit": limit},
-    )
+    """What chunks wait for, longest first so that a batch pads little; each text once. They are locked until the commit."""
+    rows = conn.execute(_CLAIM, {"year": year, "version": version, "model": model, "limit": limit})
     return [PendingText(digest, text) for digest, text in rows]
 
 
@@ -63,12 +70,14 @@ def insert(conn: Connection, model: str, precision: str, digests: Sequence[str],
 
 
 def parity(conn: Connection, year: int, version: str, model: str) -> tuple[int, int]:
-    """(chunks of the year's live documents, those of them that have a vector of the model)."""
+    """(chunks of the year's live documents, those of them whose text and header have a vector of the model)."""
     row = conn.execute(
-        "SELECT count(*), count(e.text_sha256) FROM compliance.chunks c"
+        "SELECT count(*), count(*) FILTER (WHERE e.text_sha256 IS NOT NULL AND (c.header_sha256 IS NULL"
+        "  OR h.text_sha256 IS NOT NULL)) FROM compliance.chunks c"
         " JOIN compliance.documents d ON d.filing_id = c.doc_id AND d.live AND d.state = 'ok'"
-        " LEFT JOIN compliance.embeddings e ON e.model_digest = %s AND e.text_sha256 = c.text_sha256"
-        " WHERE c.year = %s AND c.chunker_version = %s",
-        [model, year, version],
+        " LEFT JOIN compliance.embeddings e ON e.model_digest = %(model)s AND e.text_sha256 = c.text_sha256"
+        " LEFT JOIN compliance.embeddings h ON h.model_digest = %(model)s AND h.text_sha256 = c.header_sha256"
+        " WHERE c.year = %(year)s AND c.chunker_version = %(version)s",
+        {"model": model, "year": year, "version": version},
     ).fetchone()
     return (row[0], row[1]) if row else (0, 0)

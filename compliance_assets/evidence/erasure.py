@@ -1,8 +1,9 @@
 """Erasure of a person's data, and the legal holds that forbid it.
 
 Erased is: the person's key, and with it the sealed content of every entry that it seals; the documents that state the
-person, with their objects, chunks, vectors and index rows; what the work table and the decisions say of the question. What
-stays is what proves: entries, tree, checkpoints, and an entry that says on whose order which keys were destroyed.
+person, with their objects, chunks, vectors and index rows; the lexical indexes of their years, which are made again without
+them; what the work table and the decisions say of the question. What stays is what proves: entries, tree, checkpoints, and an
+entry that says on whose order which keys were destroyed.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from compliance_assets.contracts.errors import InvalidInput
 from compliance_assets.contracts.ledger_entry import NO_YEAR
 from compliance_assets.evidence import erasure_store as store
 from compliance_assets.evidence.archive import Archive
+from compliance_assets.year_index import lexical_store
 from resources.clock import rfc3339
 from resources.keyring import Keyring
 from resources.postgres import Connection
@@ -193,11 +195,14 @@ def _years(conn: Connection, reach: _Reach) -> set[int] | None:
 
 
 def _erase_rows(conn: Connection, reach: _Reach) -> None:
+    years = sorted({d.year for d in reach.documents if d.year})
     ledger.destroy_keys(conn, reach.key_ids)
-    store.forget_corpora(conn, {d.year for d in reach.documents if d.year})
+    store.forget_corpora(conn, years)  # from here on nobody builds an index of one of them
     store.delete_work(conn, reach.work_ids, reach.response_ids)
     store.blank_decisions(conn, reach.response_ids)
     store.delete_documents(conn, [d.doc_id for d in reach.documents], [d.pull_id for d in reach.documents])
+    for year in years:
+        lexical_store.rebuild(conn, year)
 
 
 def _entry(archive: Archive, actor: str, done: Erasure, reach: _Reach) -> NewEntry:

@@ -20,7 +20,9 @@ SCRUBBED = (
     "work_items",
     "raw_pulls",
     "index_versions",
+    "lexical_indexes",
     "review_outcomes",
+    "withdrawals",
 )
 SCRUBBED_BY_YEAR = ("chunks_{}", "decisions_{}", "decision_documents_{}")
 REWRITTEN_UP_TO = 256 * 1024 * 1024  # bytes: about a second; a larger table is only vacuumed
@@ -78,10 +80,14 @@ def delete_documents(conn: Connection, doc_ids: Sequence[str], pull_ids: Sequenc
     ids = list(doc_ids)
     conn.execute("DELETE FROM year_index.entries WHERE doc_id = ANY(%s)", [ids])
     conn.execute("DELETE FROM compliance.decision_documents WHERE doc_id = ANY(%s)", [ids])
+    # Whoever embeds them is waited for.
+    conn.execute("SELECT FROM compliance.chunks WHERE doc_id = ANY(%s) FOR UPDATE", [ids])
     conn.execute(
         "DELETE FROM compliance.embeddings e WHERE text_sha256 IN"
-        " (SELECT text_sha256 FROM compliance.chunks WHERE doc_id = ANY(%(ids)s)) AND NOT EXISTS"
-        " (SELECT FROM compliance.chunks c WHERE c.text_sha256 = e.text_sha256 AND c.doc_id <> ALL(%(ids)s))",
+        " (SELECT unnest(ARRAY[text_sha256, header_sha256]) FROM compliance.chunks WHERE doc_id = ANY(%(ids)s))"
+        " AND NOT EXISTS"
+        " (SELECT FROM compliance.chunks c WHERE c.text_sha256 = e.text_sha256 AND c.doc_id <> ALL(%(ids)s)) AND NOT EXISTS"
+        " (SELECT FROM compliance.chunks c WHERE c.header_sha256 = e.text_sha256 AND c.doc_id <> ALL(%(ids)s))",
         {"ids": ids},
     )
     for table in ("chunks", "chunked_documents"):

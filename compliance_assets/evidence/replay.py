@@ -40,8 +40,8 @@ from compliance_assets.model_decisions.releases.store import prompts_of
 from compliance_assets.model_decisions.work import WorkItem, work_item
 from compliance_assets.model_decisions.workloads import Workload, shipped_prompts, with_prompt
 from compliance_assets.year_index.exact import decoded, similarity
+from compliance_assets.year_index.passage_store import passages_of
 from compliance_assets.year_index.retrieved import Retrieved, ranked
-from compliance_assets.year_index.store import describe_chunks, stored_vectors
 from resources.postgres import Connection
 from resources.providers import Attempt, Completion, ModelRequest, Models
 
@@ -286,18 +286,24 @@ def _retrieved_again(conn: Connection, value: dict[str, Any]) -> list[Retrieved]
     """The recorded hit set with texts, places and exact similarities taken from the pinned chunks, in their order."""
     hits = [Hit.model_validate(hit) for hit in value["hits"]]
     years = {d["doc_id"]: d["year"] for d in value["lineage"]["documents"]}
-    described = describe_chunks(conn, [(years[hit.doc_id], hit.chunk_id) for hit in hits])
-    digests = {chunk["chunk_id"]: chunk["text_sha256"] for chunk in value["lineage"]["chunks"]}
-    vectors = stored_vectors(conn, hits[0].method.embedder_digest, list(digests.values())) if hits else {}
+    model = hits[0].method.embedder_digest if hits else ""
+    passages = passages_of(conn, [(years[hit.doc_id], hit.chunk_id) for hit in hits], model)
     query = decoded(value["query_vector"]) if hits else None
     found: list[Retrieved] = []
     for hit in hits:
-        if query is None or hit.chunk_id not in described or digests[hit.chunk_id] not in vectors:
+        passage = passages.get(hit.chunk_id)
+        if query is None or passage is None:
             continue  # its absence shows as a difference of the hit set
-        title, page, start, end, text = described[hit.chunk_id]
-        score = similarity(query, vectors[digests[hit.chunk_id]])
-        place = {"doc_title": title, "page": page, "char_range": (start, end)}
-        found.append(Retrieved(hit.model_copy(update={**place, "embedding_score": score, "score": score}), text))
+        cosine = similarity(query, passage.vector)
+        again = {
+            "doc_title": passage.title,
+            "page": passage.place.page,
+            "char_range": (passage.start, passage.end),
+            "embedding_score": cosine,
+            # A fused rank rests on everything that was indexed that day: it stands as it was recorded.
+            "score": cosine if hit.score == hit.embedding_score else hit.score,
+        }
+        found.append(Retrieved(hit.model_copy(update=again), passage.text))
     return ranked(found, value["input"].get("document_id"))
 
 

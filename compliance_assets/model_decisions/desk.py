@@ -13,13 +13,14 @@ from resources.policy import PolicyEngine
 from resources.postgres import Postgres
 from resources.progress import Progress
 from resources.providers import Models
+from resources.reranker import Reranker
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`bundle`: the files that are decided with. A deployment's desk has those of the working tree, which are a candidate until
     a release with them is in production. `deciders`: how many items are decided at once; with one, in the order they were asked.
-    `told`: the events that anybody is told of.
+    `told`: the events that anybody is told of. `reranker` orders what a search found; without one the fused ranks do.
     """
 
     postgres: Postgres
@@ -33,6 +34,7 @@ class Desk:
     progress: Progress
     deciders: int = 1
     told: frozenset[str] = frozenset()
+    reranker: Reranker | None = None
 
     @property
     def router_map(self) -> RouterMap:

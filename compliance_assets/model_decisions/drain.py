@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import psycopg
 
 from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable, IntegrityError
@@ -30,9 +29,9 @@ from compliance_assets.model_decisions.releases.serving import Served, served
 from compliance_assets.model_decisions.releases.store import in_production
 from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.model_decisions.workloads import Workload
-from compliance_assets.year_index.exact import encoded, half
+from compliance_assets.year_index.exact import encoded
 from compliance_assets.year_index.retrieved import Retrieved, ranked
-from compliance_assets.year_index.search import read_document, search
+from compliance_assets.year_index.search import Asked, ask, read_document, search
 from compliance_assets.year_index.store import live_index
 from resources.batches import POLL_SECONDS
 from resources.clock import rfc3339
@@ -278,8 +277,9 @@ class Live:
     ) -> Evidence:
         """The hits and their documents, held until the commit: an erasure waits, and takes the decision along."""
         workload = self.desk.bundle.workload(item.workload)
-        vector = self._vector(question)
-        hits = self._hits(item, workload, scope, vector)
+        asked = ask(self.conn, self.desk.embedder, question, scope)
+        _require_pinned(asked, self.desk)
+        hits = self._hits(item, workload, asked)
         if sources is not None:
             come_from = store.sources_of(self.conn, [r.hit.doc_id for r in hits])
             hits = ranked([r for r in hits if come_from.get(r.hit.doc_id) in sources], item.document_id)
@@ -288,7 +288,7 @@ class Live:
         if _index_version(self.conn, item) != self.index_version or len(documents) != len(doc_ids):
             raise IndexMoved
         parsed = store.parsed_of(self.conn, item.document_id) if item.document_id else None
-        return Evidence(tuple(hits), tuple(documents), self.index_version, encoded(vector), parsed)
+        return Evidence(tuple(hits), tuple(documents), self.index_version, encoded(asked.vector), parsed)
 
     def ask(self, request: ModelRequest, egress: Egress) -> Completion:
         """The first of the models that answers."""
@@ -304,28 +304,30 @@ class Live:
         """The page that characters of a document stand on."""
         return self.cited.page_of(doc_id, start, end)
 
-    def _hits(self, item: WorkItem, workload: Workload, scope: RetrievalScope, vector: np.ndarray) -> list[Retrieved]:
-        """The document that the work is about, whole, and what is nearest to the question within the workload's context."""
+    def _hits(self, item: WorkItem, workload: Workload, asked: Asked) -> list[Retrieved]:
+        """The document that the work is about, whole, and what answers the question best in the workload's context."""
         if item.document_id is None:
-            return search(self.conn, self.desk.embedder, vector, scope, workload.top_k)
-        own = read_document(self.conn, self.desk.embedder, vector, scope, item.document_id)
+            return search(self.conn, asked, workload.top_k, self.desk.reranker)
+        own = read_document(self.conn, asked, item.document_id)
         if not own:
             return []
         context = [
             found
             for category in workload.context_categories
-            for found in search(
-                self.conn,
-                self.desk.embedder,
-                vector,
-                scope.model_copy(update={"filer_category": category}),
-                workload.top_k,
-            )
+            for found in search(self.conn, asked.within(category), workload.top_k, self.desk.reranker)
         ]
         return ranked([*own, *context], item.document_id)
 
-    def _vector(self, question: str) -> np.ndarray:
-        return half(self.desk.embedder.encode([question])[0])
+
+def _require_pinned(asked: Asked, desk: Desk) -> None:
+    """Whoever searches is answered by the index that there is; a decision rests on the embedder that its release pins."""
+    if asked.embedder.digest != desk.embedder.digest:
+        raise DependencyUnavailable(
+            "the index of a year is still the one of another embedder than the release's",
+            expected=f"years {list(asked.scope.years)} with vectors of {desk.embedder.name} ({desk.embedder.digest[:12]}…)",
+            found=f"those of {asked.embedder.name} ({asked.embedder.digest[:12]}…)",
+            remedy="Run `compliance ingest` to build the year with the new one. Work stays queued meanwhile.",
+        )
 
 
 def _index_version(conn: Connection, item: WorkItem) -> str:

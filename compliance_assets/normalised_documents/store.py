@@ -8,6 +8,7 @@ from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.normalised_documents.envelope import NormalisedDocument, PulledFile
 from compliance_assets.normalised_documents.parse import NORMALISER_VERSION
+from compliance_assets.normalised_documents.removals import Removal
 from resources.postgres import Connection
 
 _PENDING = """
@@ -18,8 +19,15 @@ _PENDING = """
 """
 
 
-def claim(conn: Connection, limit: int) -> list[PulledFile]:
-    """Live files that this normaliser has not read, largest first so that no worker ends with a long one; locked."""
+def claim(conn: Connection, limit: int, about_bytes: int | None = None) -> list[PulledFile]:
+    """Live files that this normaliser has not read, largest first so that no worker ends with a long one; locked.
+
+    `about_bytes`: no more of them than make up that much if all are as large as the largest, but two: they are committed together.
+    """
+    if about_bytes is not None:
+        largest = conn.execute("SELECT max(p.size_bytes)" + _PENDING, {"version": NORMALISER_VERSION}).fetchone()
+        if largest and largest[0]:
+            limit = max(2, min(limit, about_bytes // largest[0]))
     rows = conn.execute(
         "SELECT p.pull_id, p.object_sha256, s.uri, p.path, p.source_version, p.label"
         + _PENDING
@@ -82,6 +90,17 @@ def share_data_subjects(conn: Connection, pull_ids: Sequence[str]) -> None:
     )
 
 
+def retire_predecessors(conn: Connection, pull_ids: Sequence[str]) -> int:
+    """The documents of files that were just read again step back for the new ones, in the same transaction."""
+    return conn.execute(
+        "UPDATE compliance.documents d SET live = false FROM compliance.raw_pulls new JOIN compliance.raw_pulls old"
+        "   ON old.source_id = new.source_id AND old.path = new.path"
+        " WHERE new.pull_id = ANY(%s) AND d.pull_id = old.pull_id AND d.live"
+        "   AND (old.superseded_at IS NOT NULL OR d.normaliser_version <> %s)",
+        [list(pull_ids), NORMALISER_VERSION],
+    ).rowcount
+
+
 def refresh_liveness(conn: Connection) -> int:
     """A document is live while its file's version is, and this normaliser made it; returns how many changed."""
     return conn.execute(
@@ -90,6 +109,30 @@ def refresh_liveness(conn: Connection) -> int:
         "   AND d.live <> (p.superseded_at IS NULL AND p.state = 'pulled' AND d.normaliser_version = %s)",
         [NORMALISER_VERSION],
     ).rowcount
+
+
+def removed_but_live(conn: Connection) -> int:
+    """How many documents are live although their source no longer has their file. A trigger of the schema keeps it at 0."""
+    row = conn.execute(
+        "SELECT count(*) FROM compliance.raw_pulls gone JOIN compliance.raw_pulls p"
+        "   ON p.source_id = gone.source_id AND p.path = gone.path"
+        " JOIN compliance.documents d ON d.pull_id = p.pull_id AND d.live"
+        " WHERE gone.state = 'removed' AND gone.superseded_at IS NULL"
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def removals_since(conn: Connection, days: int) -> list[Removal]:
+    """Documents whose files were removed at their source in the last days and have not come back."""
+    rows = conn.execute(
+        "SELECT extract(epoch FROM unretrievable_at - noticed_at)::float8,"
+        " extract(epoch FROM unretrievable_at - least(last_listed_at, noticed_at))::float8,"
+        " extract(epoch FROM index_left_at - noticed_at)::float8"
+        " FROM compliance.withdrawals WHERE cause = 'removed' AND returned_at IS NULL"
+        "   AND unretrievable_at > now() - make_interval(days => %s) ORDER BY unretrievable_at",
+        [days],
+    ).fetchall()
+    return [Removal(*row) for row in rows]
 
 
 def file_counts(conn: Connection) -> tuple[int, int]:

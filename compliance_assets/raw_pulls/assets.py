@@ -11,6 +11,8 @@ from resources.postgres import Postgres
 from resources.progress import Progress
 from resources.settings import Settings
 
+COUNTS = ("new", "changed", "moved", "removed", "relabelled", "unchanged", "unreadable")
+
 
 @dg.asset(
     key=keys.RAW_PULLS,
@@ -32,24 +34,14 @@ def raw_pulls(
     with postgres.connect() as conn:
         states, unreadable = store.state_counts(conn), store.unreadable(conn)
     seconds = time.monotonic() - started
-    rows = [
-        {
-            "source": uri,
-            "new": r.new,
-            "changed": r.changed,
-            "removed": r.removed,
-            "unchanged": r.unchanged,
-            "unreadable": r.unreadable,
-        }
-        for uri, r in reports.items()
-    ]
+    rows = [{"source": uri, **{count: getattr(r, count) for count in COUNTS}} for uri, r in reports.items()]
     unreachable = [{"source": uri, "reason": r.unreachable} for uri, r in reports.items() if r.unreachable]
     problems = [{"problem": problem} for r in reports.values() for problem in r.manifest_problems]
     read = sum(r.bytes_read for r in reports.values())
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": states.get("pulled", 0),
-            "sources": metadata.table(rows, ["source", "new", "changed", "removed", "unchanged", "unreadable"]),
+            "sources": metadata.table(rows, ["source", *COUNTS]),
             "unreachable_sources": metadata.table(unreachable, ["source", "reason"]),
             "unreadable_files": metadata.table(unreadable, ["path", "reason"]),
             "manifest_problems": metadata.table(problems, ["problem"]),

@@ -5,34 +5,43 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from compliance_assets.contracts.canonical import digest_of
 from compliance_assets.contracts.text import storable
 
 MANIFEST_NAME = "manifest.jsonl"
-MANIFEST_KEYS = {"path", "year", "filer_category", "title", "doc_type"}
+MANIFEST_KEYS = {"path", "year", "filer_category", "title", "doc_type", "access"}
 LAST_YEAR = 9999
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`year` None means that nobody said it yet; the text may, else a person must."""
+    """`year` None means that nobody said it yet; the text may, else a person must.
+
+    `access` names the groups or classes that may see the document; empty where nobody restricted it.
+    """
 
     year: int | None
     filer_category: str | None
     title: str
     doc_type: str | None
     origin: Literal["manifest", "path_pattern", "none"]
+    access: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, str | int | None]:
+    def as_json(self) -> dict[str, object]:
         """The label as stored."""
-        return asdict(self)
+        return {**asdict(self), "access": list(self.access)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Label":
+        """A stored label; those from before there was `access` have none."""
+        return cls(**{**stored, "access": tuple(stored.get("access", ()))})
 
     @property
     def digest(self) -> str:
-        """Changes when any part of the label changes."""
-        return digest_of(self.as_json())
+        """Changes when any part of the label changes that reading depends on. Who may see a document is not one of them."""
+        return digest_of({name: value for name, value in asdict(self).items() if name != "access"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Manifest:
 
 
 def read_manifest(data: bytes, folder: PurePosixPath) -> Manifest:
-    """Read `{path, year, filer_category, title, doc_type}` rows; `path` is relative to the manifest's folder.
+    """Read `{path, year, filer_category, title, doc_type, access}` rows; `path` is relative to the manifest's folder.
 
     A bad row is named in `problems` and labels nothing; the others stand.
     """
@@ -103,7 +112,18 @@ def _row(line: str) -> tuple[str, Label] | str:
     for key in ("filer_category", "title", "doc_type"):
         if not isinstance(row.get(key), str | None):
             return f"expected {key} as text or null, found {type(row[key]).__name__}"
-    text = {key: storable(row[key]) if row.get(key) else None for key in MANIFEST_KEYS - {"year"}}
+    access = _access_in(row.get("access"))
+    if access is None:
+        return f"expected access as text, a list of texts or null, found {type(row['access']).__name__}"
+    text = {key: storable(row[key]) if row.get(key) else None for key in MANIFEST_KEYS - {"year", "access"}}
     path = str(PurePosixPath(text["path"] or ""))
     title = text["title"] or PurePosixPath(path).name
-    return path, Label(year, text["filer_category"], title, text["doc_type"], "manifest")
+    return path, Label(year, text["filer_category"], title, text["doc_type"], "manifest", access)
+
+
+def _access_in(value: object) -> tuple[str, ...] | None:
+    """The groups or classes that a row names, sorted, each once; None for what names none."""
+    names = [value] if isinstance(value, str) else [] if value is None else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(sorted({storable(name) for name in names if name}))

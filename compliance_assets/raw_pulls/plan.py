@@ -1,7 +1,7 @@
 """Compares a source's listing with what was pulled before. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compliance_assets.contracts.canonical import content_id
 from compliance_assets.raw_pulls.connector import SourceFile
@@ -20,23 +20,33 @@ class LivePull:
     label_digest: str
     year: int | None
     versions: int = 1
+    access: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pull has to do."""
+    """What a pull has to do. `access`: path -> who may see it now, where somebody else may as we hold it."""
 
     to_read: tuple[SourceFile, ...]
     removed: tuple[LivePull, ...]
     unchanged: int
+    access: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def plan_pull(listing: Sequence[SourceFile], live: Mapping[str, LivePull], labels: Mapping[str, Label]) -> Plan:
-    """Read what is new, rewritten, relabelled or was unreadable; mark as removed what is no longer listed."""
+    """Read what is new, rewritten, relabelled or was unreadable; mark as removed what is no longer listed.
+
+    Who may see a file is taken over without reading it.
+    """
     to_read = tuple(f for f in listing if not _current(f, live.get(f.path), labels[f.path]))
     listed = {file.path for file in listing}
     removed = tuple(pull for path, pull in sorted(live.items()) if path not in listed and pull.state != "removed")
-    return Plan(to_read, removed, unchanged=len(listing) - len(to_read))
+    access = {
+        path: labels[path].access
+        for path, pull in sorted(live.items())
+        if path in listed and pull.state in ("pulled", "unreadable") and pull.access != labels[path].access
+    }
+    return Plan(to_read, removed, len(listing) - len(to_read), access)
 
 
 def pull_id_of(source_id: str, path: str, object_sha256: str | None, label: Label, before: int) -> str:

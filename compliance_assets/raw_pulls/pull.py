@@ -1,13 +1,13 @@
-"""Pulls a source: list, compare, read what changed into the object store, record it."""
+"""Pulls a source: look at it, read what changed into the object store, record it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from compliance_assets.raw_pulls import store
 from compliance_assets.raw_pulls.connector import FilesystemConnector, SourceFile, SourceUnreachable
-from compliance_assets.raw_pulls.labels import MANIFEST_NAME, Label, Manifest, label_of, read_manifest
-from compliance_assets.raw_pulls.plan import LivePull, Plan, plan_pull, pull_id_of
+from compliance_assets.raw_pulls.labels import Label
+from compliance_assets.raw_pulls.look import Look, look
+from compliance_assets.raw_pulls.plan import LivePull, pull_id_of
 from resources.object_store import ObjectStore
 from resources.postgres import Postgres
 from resources.progress import Progress
@@ -17,22 +17,15 @@ COMMIT_EVERY = 64  # files; what a killed pull loses at most
 MAX_OBJECT_BYTES = 512 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A source as it stands: its files, their labels, what is wrong with its manifests."""
-
-    files: tuple[SourceFile, ...]
-    labels: Mapping[str, Label]
-    manifest_problems: tuple[str, ...]
-
-
 @dataclass(slots=True)
 class PullReport:
-    """What a pull did, for the materialisation's metadata."""
+    """What a pull did, for the materialisation's metadata. A moved file is neither new nor changed."""
 
     new: int = 0
     changed: int = 0
+    moved: int = 0
     removed: int = 0
+    relabelled: int = 0
     unchanged: int = 0
     unreadable: int = 0
     bytes_read: int = 0
@@ -40,33 +33,36 @@ class PullReport:
     manifest_problems: list[str] = field(default_factory=list)
 
 
-def survey(connector: FilesystemConnector, pattern: str | None) -> Survey:
-    """List a source and label every file. A usable manifest is a label file, not a document."""
-    listing = connector.list()
-    manifests = {f.path: _manifest(connector, f) for f in listing if PurePosixPath(f.path).name == MANIFEST_NAME}
-    labels: dict[str, Label] = {}
-    for manifest in manifests.values():
-        labels.update(manifest.labels)
-    files = tuple(f for f in listing if not (f.path in manifests and manifests[f.path].usable))
-    problems = [f"{path}: {problem}" for path, manifest in manifests.items() for problem in manifest.problems]
-    present = {file.path for file in files}
-    problems += [f"listed in a manifest but not there: {path}" for path in sorted(set(labels) - present)]
-    return Survey(files, {f.path: label_of(f.path, labels, pattern) for f in files}, tuple(problems))
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What reading a file came to: the digest of its bytes, or the reason why there is none."""
+
+    file: SourceFile
+    label: Label
+    digest: str | None
+    reason: str | None
 
 
 def pull_sources(
     postgres: Postgres, objects: ObjectStore, pattern: str | None, progress: Progress
 ) -> dict[str, PullReport]:
-    """Pull every registered source; uri -> report. One that cannot be listed is reported and left as it was."""
+    """Pull every registered source; uri -> report. One that cannot be listed is reported and left as it was.
+
+    All of them are looked at before anything is read: what is gone from the last one does not wait for the first one's files.
+    """
     with postgres.connect() as conn:
         registered = store.sources(conn)
-    reports = {}
+    reports: dict[str, PullReport] = {}
+    looks: list[tuple[str, str, FilesystemConnector, Look]] = []
     for source_id, uri in registered:
+        connector = FilesystemConnector(uri)
         try:
-            reports[uri] = pull_source(postgres, objects, source_id, uri, pattern, progress)
+            looks.append((source_id, uri, connector, look(postgres, source_id, connector, pattern)))
         except SourceUnreachable as problem:
             reports[uri] = PullReport(unreachable=str(problem))
-    return reports
+    for source_id, uri, connector, seen in looks:
+        reports[uri] = _pull(postgres, objects, source_id, connector, seen, progress)
+    return {uri: reports[uri] for _, uri in registered}
 
 
 def pull_source(
@@ -74,104 +70,92 @@ def pull_source(
 ) -> PullReport:
     """Bring our copy of a source up to date. Idempotent; killed at any point, the next pull completes it."""
     connector = FilesystemConnector(uri)
-    seen = survey(connector, pattern)
-    report = PullReport(manifest_problems=list(seen.manifest_problems))
-    with postgres.connect() as conn:
-        live = store.live_pulls(conn, source_id)
-    plan = plan_pull(seen.files, live, seen.labels)
-    report.unchanged = plan.unchanged
+    return _pull(postgres, objects, source_id, connector, look(postgres, source_id, connector, pattern), progress)
+
+
+def _pull(
+    postgres: Postgres,
+    objects: ObjectStore,
+    source_id: str,
+    connector: FilesystemConnector,
+    seen: Look,
+    progress: Progress,
+) -> PullReport:
+    plan = seen.plan
+    report = PullReport(
+        removed=seen.removed,
+        relabelled=seen.relabelled,
+        unchanged=plan.unchanged,
+        manifest_problems=list(seen.seen.manifest_problems),
+    )
     for start in range(0, len(plan.to_read), COMMIT_EVERY):
         batch = plan.to_read[start : start + COMMIT_EVERY]
-        _pull_batch(postgres, objects, connector, source_id, batch, seen.labels, report)
+        read = [_read(objects, connector, file, seen.seen.labels[file.path], report) for file in batch]
+        _record(postgres, source_id, read, report)
         progress.advance("files pulled", start + len(batch), len(plan.to_read))
-    if plan.removed:
-        _bury(postgres, source_id, plan, report)
     return report
 
 
-def _pull_batch(
-    postgres: Postgres,
-    objects: ObjectStore,
-    connector: FilesystemConnector,
-    source_id: str,
-    files: Sequence[SourceFile],
-    labels: Mapping[str, Label],
-    report: PullReport,
-) -> None:
+def _record(postgres: Postgres, source_id: str, read: Sequence[Read], report: PullReport) -> None:
+    """Record what was read. The source is held for no longer than that: a tombstone does not wait for files to be read."""
     with postgres.connect() as conn:
         store.lock_source(conn, source_id)
         live = store.live_pulls(conn, source_id)  # again, under the lock: another run may have been faster
-        versions = [_version(objects, connector, source_id, f, labels[f.path], live.get(f.path), report) for f in files]
+        vacated = store.vacated(conn, source_id, sorted({one.digest for one in read if one.digest}))
+        versions = [_version(source_id, one, live.get(one.file.path), vacated, report) for one in read]
         fresh = [(pull, live.get(pull.path)) for pull in versions if pull is not None]
         store.record(conn, source_id, [old.pull_id for _, old in fresh if old], [pull for pull, _ in fresh])
-        same = {f.path: f.version for f, pull in zip(files, versions, strict=True) if pull is None}
+        same = {one.file.path: one.file.version for one, pull in zip(read, versions, strict=True) if pull is None}
         store.touch(conn, [(version, live[path].pull_id) for path, version in same.items()])
 
 
 def _version(
-    objects: ObjectStore,
-    connector: FilesystemConnector,
     source_id: str,
-    file: SourceFile,
-    label: Label,
+    read: Read,
     previous: LivePull | None,
+    vacated: Mapping[str, list[tuple[str, str]]],
     report: PullReport,
 ) -> store.NewPull | None:
     """The new version of a file, None where its content and label are the ones we hold."""
-    digest, reason = _read(objects, connector, file, report)
+    file, digest, label = read.file, read.digest, read.label
     same = previous and (previous.object_sha256, previous.label_digest) == (digest, label.digest)
     if previous and same and previous.state != "removed":
         report.unchanged += 1
         return None
+    moved_from = None
     if digest is None:
         report.unreadable += 1
     elif previous is None or previous.state == "removed":
-        report.new += 1
+        moved_from = _moved_from(file.path, vacated.get(digest, []))
+        report.moved += moved_from is not None
+        report.new += moved_from is None
     else:
         report.changed += 1
     pull_id = pull_id_of(source_id, file.path, digest, label, previous.versions if previous else 0)
     state = "pulled" if digest else "unreadable"
-    return store.NewPull(pull_id, file.path, state, reason, digest, file.size_bytes, file.version, label)
+    return store.NewPull(
+        pull_id, file.path, state, read.reason, digest, file.size_bytes, file.version, label, moved_from
+    )
+
+
+def _moved_from(path: str, vacated: list[tuple[str, str]]) -> str | None:
+    """The version that moved to a path: the one removed last of those with the same bytes. Each moves once.
+
+    A file that comes back to its own path has not moved.
+    """
+    if not vacated or any(left == path for _, left in vacated):
+        return None
+    return vacated.pop(0)[0]
 
 
 def _read(
-    objects: ObjectStore, connector: FilesystemConnector, file: SourceFile, report: PullReport
-) -> tuple[str | None, str | None]:
+    objects: ObjectStore, connector: FilesystemConnector, file: SourceFile, label: Label, report: PullReport
+) -> Read:
     if file.size_bytes > MAX_OBJECT_BYTES:
-        return None, f"too_large: {file.size_bytes} bytes, the limit is {MAX_OBJECT_BYTES}"
+        return Read(file, label, None, f"too_large: {file.size_bytes} bytes, the limit is {MAX_OBJECT_BYTES}")
     try:
         data = connector.read(file.path)
     except OSError as problem:
-        return None, f"unreadable: {type(problem).__name__}"
+        return Read(file, label, None, f"unreadable: {type(problem).__name__}")
     report.bytes_read += len(data)
-    return objects.put(data), None
-
-
-def _bury(postgres: Postgres, source_id: str, plan: Plan, report: PullReport) -> None:
-    with postgres.connect() as conn:
-        store.lock_source(conn, source_id)
-        live = store.live_pulls(conn, source_id)
-        gone = [live[pull.path] for pull in plan.removed if live[pull.path].pull_id == pull.pull_id]
-        nothing = Label(None, None, "", None, "none")
-        tombstones = [
-            store.NewPull(
-                pull_id=pull_id_of(source_id, pull.path, None, nothing, pull.versions),
-                path=pull.path,
-                state="removed",
-                reason="no longer listed by the source",
-                object_sha256=None,
-                size_bytes=None,
-                source_version="",
-                label=nothing,
-            )
-            for pull in gone
-        ]
-        store.record(conn, source_id, [pull.pull_id for pull in gone], tombstones)
-        report.removed = len(tombstones)
-
-
-def _manifest(connector: FilesystemConnector, file: SourceFile) -> Manifest:
-    try:
-        return read_manifest(connector.read(file.path), PurePosixPath(file.path).parent)
-    except OSError as problem:
-        return Manifest({}, (f"unreadable: {type(problem).__name__}",))
+    return Read(file, label, objects.put(data), None)

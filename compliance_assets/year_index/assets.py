@@ -5,6 +5,7 @@ import time
 import dagster as dg
 
 from compliance_assets import keys, metadata, policies
+from compliance_assets.automation import FOLLOWS_DATA
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.partitions import YEARS
 from compliance_assets.year_index import build, parameters
@@ -27,6 +28,7 @@ class YearIndexConfig(dg.Config):
     owners=policies.OWNERS,
     code_version=parameters.CODE_VERSION,
     partitions_def=YEARS,
+    automation_condition=FOLLOWS_DATA,
     retry_policy=policies.RETRY_TRANSIENT,
 )
 def year_index(

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 
 from compliance_assets.year_index import store
-from compliance_assets.year_index.parameters import HnswParameters, IndexIdentity, corpus_digest_of
+from compliance_assets.year_index.parameters import RULE, IndexIdentity, IndexRule, corpus_digest_of
 from resources.embedder import Embedder
 from resources.postgres import Connection
 
 
 def identity_of(
-    organization_id: str, embedder: Embedder, chunker_version: str, year: int, documents: Sequence[str], salt: bytes
+    organization_id: str,
+    embedder: Embedder,
+    chunker_version: str,
+    year: int,
+    documents: Sequence[str],
+    salt: bytes,
+    rule: IndexRule = RULE,
 ) -> IndexIdentity:
     """What the year's index has to be made of, as things are now."""
     return IndexIdentity(
@@ -20,7 +26,7 @@ def identity_of(
         dimension=embedder.dimension,
         chunker_version=chunker_version,
         corpus_digest=corpus_digest_of(documents, salt),
-        parameters=HnswParameters(),
+        rule_digest=rule.digest,
     )
 
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from compliance_assets.audit_ledger.pointers import move_pointer
-from compliance_assets.year_index import store
+from compliance_assets.year_index import lexical_store, store
 from compliance_assets.year_index.backlog import identity_of
 from compliance_assets.year_index.findings import IndexMeasurements, findings_of
+from compliance_assets.year_index.pgvector_store import PGVECTOR
 from compliance_assets.year_index.pointers import pointer_of
+from compliance_assets.year_index.vector_store import VectorStore
 from resources.embedder import Embedder
 from resources.keyring import Keyring
 from resources.postgres import Postgres
@@ -31,6 +33,7 @@ def build_year(
     year: int,
     *,
     rebuild: bool = False,
+    vectors: VectorStore = PGVECTOR,
 ) -> BuildReport:
     """Make the year's live index match its live documents. Does nothing where it does, unless `rebuild`.
 
@@ -43,17 +46,21 @@ def build_year(
         salt = store.corpus_salts(conn, [year])[year]  # held: no document of the year is erased while it is indexed
         documents = store.live_documents(conn, year)
         live = store.live_index(conn, year)
-        identity = identity_of(postgres.organization_id, embedder, chunker_version, year, documents, salt)
+        identity = identity_of(postgres.organization_id, embedder, chunker_version, year, documents, salt, vectors.rule)
         if live and live.index_version == identity.version and not rebuild:
             return BuildReport(live.index_version, len(documents), live.chunk_count, None, ())
-        candidate = store.build_candidate(conn, identity)
-        measurements = store.measure(conn, identity, candidate.table_name)
-        findings = findings_of(measurements)
+        candidate = vectors.build(conn, identity)
+        measured = vectors.measure(conn, identity, candidate)
+        findings = findings_of(measured)
         if findings:
-            store.refuse(conn, identity, candidate, len(documents), findings)
+            vectors.drop(conn, candidate)
+            store.record_refused(conn, identity, measured.parameters, candidate.rows, len(documents), findings)
         else:
-            store.swap_in(conn, identity, candidate, len(documents))
+            words = lexical_store.built(conn, year, chunker_version)
+            vectors.swap_in(conn, year, candidate)
+            store.record_live(conn, identity, measured.parameters, candidate.rows, len(documents))
+            lexical_store.swap_in(conn, year, identity.version, words)
             previous = live.index_version if live else None
             if previous != identity.version:
                 move_pointer(conn, keyring, pointer_of(year), identity.version, previous, year)
-    return BuildReport(identity.version, len(documents), candidate.rows, measurements, tuple(findings))
+    return BuildReport(identity.version, len(documents), candidate.rows, measured, tuple(findings))

@@ -3,10 +3,10 @@
 import dagster as dg
 
 from compliance_assets import keys
-from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.partitions import YEARS
 from compliance_assets.year_index import store
 from compliance_assets.year_index.findings import MIN_RECALL_AT_8, findings_of
+from compliance_assets.year_index.pgvector_store import PGVECTOR
 from compliance_assets.year_index.search import TOP_K
 from resources.postgres import Postgres
 
@@ -22,8 +22,8 @@ def live_index_is_fit(
     with postgres.connect() as conn:
         latest = store.latest_version(conn, year)
         live = store.live_index(conn, year)
-        leaf = store.leaf_of(conn, year)
-        measured = store.measure(conn, live, leaf) if live and leaf else None
+        built = PGVECTOR.live(conn, live) if live else None
+        measured = PGVECTOR.measure(conn, live, built) if live and built else None
     findings = list(latest[2]) if latest else []
     findings += findings_of(measured) if measured else ["the year has no live index"]
     return dg.AssetCheckResult(
@@ -33,6 +33,7 @@ def live_index_is_fit(
             "recall_at_8": measured.recall_at_8 if measured else 0.0,
             "recall_at_8_in_a_category": measured.scoped_recall_at_8 if measured else 0.0,
             "recall_required": MIN_RECALL_AT_8,
+            "kind": measured.parameters.kind if measured else "none",
             "queries": measured.recall_queries if measured else 0,
             "chunks": measured.chunks if measured else 0,
             "vectors": measured.vectors if measured else 0,
@@ -50,10 +51,9 @@ def no_hit_outside_the_year(
     strays, hits = 0, 0
     with postgres.connect() as conn:
         live = store.live_index(conn, year)
-        for vector, category in store.sample_vectors(conn, year, SAMPLED_QUERIES) if live else []:
+        for vector, category in PGVECTOR.sample(conn, year, SAMPLED_QUERIES) if live else []:
             assert live is not None
-            scope = RetrievalScope(year=year, filer_category=category)
-            found = store.nearest(conn, year, scope, vector, TOP_K, live)
+            (found,) = PGVECTOR.nearest(conn, live, category, [vector], TOP_K)
             years = store.years_of_documents(conn, [n.doc_id for n in found])
             hits += len(found)
             for neighbour in found:

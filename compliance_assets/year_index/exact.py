@@ -1,14 +1,18 @@
 """The similarity that is recorded: exact, and the same on every machine and in every year. Pure.
 
 The index compares with whatever instructions its processor has, so its figures differ in their last digits from one machine
-to the next. The product of two half-precision numbers is exact in double precision and `math.fsum` rounds a sum once, so
-that this one depends on the stored vectors alone.
+to the next. The product of two half-precision numbers is exact in double precision, their sum is rounded once, and so this one
+depends on the stored vectors alone. A half-precision number is a whole number of 2^-24: of vectors of about unit length the
+products are summed as whole numbers, of longer ones by `math.fsum`. Both give the same.
 """
 
 import base64
 import math
 
 import numpy as np
+
+_BITS = 48  # a product of two whole numbers of 2^-24 is one of 2^-48
+_SMALL = 2.0**14  # sums below are below 2^62 of those, which an int64 holds
 
 
 def half(vector: np.ndarray) -> np.ndarray:
@@ -19,8 +23,15 @@ def half(vector: np.ndarray) -> np.ndarray:
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """The cosine of two half-precision vectors, 0 where one of them is null."""
     wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
-    norms = math.sqrt(math.fsum((wide_a * wide_a).tolist())) * math.sqrt(math.fsum((wide_b * wide_b).tolist()))
-    return math.fsum((wide_a * wide_b).tolist()) / norms if norms else 0.0
+    norms = math.sqrt(_sum(wide_a * wide_a)) * math.sqrt(_sum(wide_b * wide_b))
+    return _sum(wide_a * wide_b) / norms if norms else 0.0
+
+
+def _sum(products: np.ndarray) -> float:
+    """The sum of exact products, rounded once."""
+    if products.size and np.abs(products).max() * products.size < _SMALL:
+        return math.ldexp(int(np.ldexp(products, _BITS).astype(np.int64).sum()), -_BITS)
+    return math.fsum(products.tolist())
 
 
 def encoded(vector: np.ndarray) -> str:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from compliance_assets.year_index.parameters import IndexParameters
+
 MIN_RECALL_AT_8 = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class IndexMeasurements:
-    """Counted and measured on the candidate's own table."""
+    """Counted and measured on the candidate's own vectors. `parameters`: what it was searched with."""
 
     chunks: int
     vectors: int
@@ -16,6 +18,7 @@ class IndexMeasurements:
     recall_at_8: float
     scoped_recall_at_8: float
     recall_queries: int
+    parameters: IndexParameters
 
 
 def findings_of(measured: IndexMeasurements) -> list[str]:

@@ -67,7 +67,7 @@ def evaluation_of(
     Raises DependencyUnavailable where a model of the candidate's route does not answer, IntegrityError where the scans have to
     be read again.
     """
-    running = running_of(desk.embedder, sets.golden_digest)
+    running = running_of(desk.embedder, sets.golden_digest, desk.reranker)
     cache = _cache_of(desk, settings)
     name = name_of(
         CODE_VERSION, bundle.manifest(running).release_id, bundle.digest, sets.calibration_digest, sets.attacks, reading(),

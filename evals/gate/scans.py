@@ -57,7 +57,7 @@ class Reading:
     def material(self, row: Row, chunker: Chunker) -> Material:
         """The filing of the row, in chunks."""
         year = int(row["year"])
-        chunks = chunker.chunk(DocumentText(row["id"], year, row["category"], self.text, self.page_ends))
+        chunks = chunker.chunk(DocumentText(row["id"], year, row["category"], self.text, self.page_ends, row["id"]))
         read = document(row["id"], year, row["id"], self.text, self.page_ends, chunks, *self.fields.values())
         return Material(row, read, Parsed(self.fields, self.findings, self.certainty))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from compliance_assets.audit_ledger.wording import clear_text
@@ -50,7 +50,7 @@ class ChangeControl:
 
     def candidate(self) -> Release:
         """The manifest of the working tree's files under what runs here."""
-        return self.desk.bundle.manifest(running_of(self.desk.embedder, self.sets.golden_digest))
+        return self.desk.bundle.manifest(running_of(self.desk.embedder, self.sets.golden_digest, self.desk.reranker))
 
     def reading(self, conn: Connection) -> Reading:
         """The clocks."""
@@ -94,7 +94,7 @@ class ChangeControl:
 
     def differing(self, release: Release) -> dict[str, tuple[str, str]]:
         """part -> (what the release pins, what runs here), of the parts that are not the same."""
-        running = replace(running_of(self.desk.embedder), golden_set=release.golden_set)
+        running = running_of(self.desk.embedder, release.golden_set, self.desk.reranker)
         names = ("code_version", "chunker", "embedder_digest", "index_parameters")
         pairs = {name: (str(getattr(release, name)), str(getattr(running, name))) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -109,6 +109,35 @@ def test_a_markdown_heading_opens_a_section_whatever_stands_before_it() -> None:
     assert titles("# Assets\n\n- cash\n- bonds\n\n## Custody\n\nHeld.\n") == ["# Assets", "## Custody"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        (["PART II", "Item 7. Results", "Note 5 Leases"], ("PART II", "Item 7. Results", "Note 5 Leases")),
+        (["Item 7. Results", "Note 5 Leases", "Item 8. Statements"], ("Item 8. Statements",)),
+        (["PART I", "Item 1. Business", "PART II"], ("PART II",)),
+        (["Note 4 Debt", "Note 5 Leases"], ("Note 5 Leases",)),
+        (["TÍTULO I", "CAPÍTULO II", "SEÇÃO III", "Art.7 O prazo"], ("TÍTULO I", "CAPÍTULO II", "SEÇÃO III", "Art.7 O prazo")),
+        (["Capitulo 4", "SEÇAO I", "Cláusula 12"], ("Capitulo 4", "SEÇAO I", "Cláusula 12")),
+        (["# Policy", "## Custody", "### Fees"], ("Policy", "Custody", "Fees")),
+        (["# Policy", "## Custody", "## Fees"], ("Policy", "Fees")),
+        (["# Act", "Art. 5 O prazo"], ("Act", "Art. 5 O prazo")),
+        (["BENS E DIREITOS", "IMPOSTO PAGO"], ("IMPOSTO PAGO",)),
+    ],
+)  # fmt: skip
+def test_a_section_lies_under_the_dividers_of_wider_units(lines: list[str], path: tuple[str, ...]) -> None:
+    text = "".join(f"{line}\nThe body.\n" for line in lines)
+    assert sections_of(text, 2021)[-1].path == path
+
+
+def test_headings_that_open_one_section_together_are_all_in_its_path() -> None:
+    [section] = sections_of("# Policy\n\n## Scope\n\nIt is wide.\n", 2021)
+    assert (section.title, section.path) == ("# Policy", ("Policy", "Scope"))
+
+
+def test_what_stands_before_the_first_divider_lies_under_none() -> None:
+    assert [section.path for section in sections_of("Before it.\nPART II\nThe body.\n", 2021)] == [(), ("PART II",)]
+
+
 def test_windows_line_ends_hide_no_divider() -> None:
     assert titles("Before it.\r\nItem 2. Properties\r\nA house.\r\n") == ["", "Item 2. Properties"]
 

@@ -9,6 +9,7 @@ from compliance_assets.chunks import store
 from compliance_assets.chunks.chunker import Chunker, chunker_for
 from compliance_assets.chunks.coverage import uncovered, wrong_offsets
 from compliance_assets.chunks.windows import WindowSize
+from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.deployment import Deployment
 from resources.postgres import Connection
 from tests.rooms import chunk, take_in
@@ -92,6 +93,14 @@ def test_stored_chunks_are_exactly_those_of_the_document(taken_in: Deployment, v
             assert (wrong_offsets(document, spans), uncovered(document, spans)) == ([], [])
         expected = [c.token_count for document, _ in stored for c in windows.chunk(document)]
         assert sorted(store.token_counts(conn, 2021, version)) == sorted(expected)
+
+
+def test_a_chunks_header_is_stored_with_its_digest(taken_in: Deployment) -> None:
+    chunk(taken_in, 2021)
+    with taken_in.postgres.connect() as conn:
+        headers: dict[str, str] = dict(conn.execute("SELECT header, header_sha256 FROM compliance.chunks").fetchall())
+    assert {f"{fund} 2021\nLiquidity policy > Custody" for fund in ("Northwind", "Southwind")} <= headers.keys()
+    assert all(digest == sha256_hex(header) for header, digest in headers.items())
 
 
 def test_inserting_the_same_chunks_again_changes_nothing(taken_in: Deployment, version: str) -> None:

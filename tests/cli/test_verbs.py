@@ -275,7 +275,8 @@ def test_status_counts_every_room(filled: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["retrieve", "x"], "--year"),
+        (["retrieve", "x", "--category", "Northwind"], "--year"),
+        (["retrieve", "x", "--opt-in-year", "2022"], "--year"),
         (["retrieve", "  ", "--year", "2022"], "empty"),
         (["decide"], "--question"),
         (["decide", "--question", "x"], "--year"),

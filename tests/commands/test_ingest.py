@@ -5,7 +5,7 @@ from pathlib import Path
 from compliance_assets import commands
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
-from compliance_assets.year_index.search import search
+from compliance_assets.year_index.search import ask, search
 
 TABLES = (
     "compliance.raw_pulls",
@@ -26,9 +26,9 @@ def rows(deployment: Deployment) -> dict[str, int]:
 
 
 def titles(deployment: Deployment, year: int) -> set[str]:
-    vector = deployment.embedder.encode(["liquidity and custody"])[0]
     with deployment.postgres.connect() as conn:
-        found = search(conn, deployment.embedder, vector, RetrievalScope(year=year), top_k=50)
+        asked = ask(conn, deployment.embedder, "liquidity and custody", RetrievalScope(year=year))
+        found = search(conn, asked, top_k=50)
     return {retrieved.hit.doc_title for retrieved in found}
 
 

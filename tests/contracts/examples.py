@@ -59,6 +59,8 @@ def chunk() -> dict[str, Any]:
         "token_count": 3,
         "text_sha256": DIGEST,
         "chunker_version": "sentence-window/1/300/50/words-1",
+        "header": "A filing 2021",
+        "header_sha256": DIGEST,
     }
 
 
@@ -72,15 +74,17 @@ def hit() -> dict[str, Any]:
         "page": 1,
         "char_range": [0, 9],
         "embedding_score": 0.75,
-        "lexical_score": None,
-        "score": 0.75,
+        "lexical_score": 7.5,
+        "score": 0.03125,
         "method": {
             "embedder": "hash-384",
             "embedder_digest": DIGEST,
             "index_version": "idx_1",
-            "mode": "dense",
+            "mode": "hybrid",
             "scope": {"year": 2021, "filer_category": None, "opt_in_years": [2020]},
             "opt_in_years": [2020],
+            "reranker": "cross-encoder@0123456789ab",
+            "scope_from": "question",
         },
     }
 

@@ -5,7 +5,7 @@ import pytest
 from compliance_assets.contracts.chunk import Chunk
 from compliance_assets.contracts.envelope import Envelope
 from compliance_assets.contracts.errors import ComplianceError, DependencyUnavailable, IntegrityError, InvalidInput
-from compliance_assets.contracts.hit import RetrievalScope
+from compliance_assets.contracts.hit import Hit, RetrievalScope
 from compliance_assets.contracts.release import Release
 from compliance_assets.contracts.response_envelope import ResponseEnvelope
 from compliance_assets.contracts.text import storable
@@ -61,6 +61,12 @@ def test_a_response_refuses_a_segment_that_cites_a_chunk_which_was_not_retrieved
 def test_a_response_may_have_a_segment_without_a_citation() -> None:
     plain = {**examples.response_envelope(), "response_segments": [{"text": "No answer.", "cited_chunk_ids": []}]}
     assert ResponseEnvelope.model_validate(plain).response_segments[0].cited_chunk_ids == ()
+
+
+def test_a_hit_from_before_there_were_rerankers_is_written_as_it_was() -> None:
+    older = examples.hit()
+    older["method"] = {name: value for name, value in older["method"].items() if name not in ("reranker", "scope_from")}
+    assert Hit.model_validate(older).model_dump(mode="json") == older
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.contracts.examples import EXAMPLES
 FIELDS = {
     "envelope": "schema_version filing_id year filer_category raw_text raw_pages metadata",
     "chunk": "chunk_id doc_id year filer_category ordinal page char_start char_end section text token_count text_sha256"
-    " chunker_version",
+    " chunker_version header header_sha256",
     "hit": "rank chunk_id doc_id doc_title page char_range embedding_score lexical_score score method",
     "response_envelope": "response_id workload model prompt_hash retrieved_chunks response_segments decision confidence"
     " citations fields anomalies approver approved_at",
@@ -39,7 +39,7 @@ NESTED_FIELDS = {
     " normaliser normaliser_version ocr_engine ocr_confidence xsd_sha256 document_format layout fields field_spans"
     " findings needs_human parent_id attachments",
     ("envelope", "FieldSpan"): "page char_start char_end certainty",
-    ("hit", "RetrievalMethod"): "embedder embedder_digest index_version mode scope opt_in_years",
+    ("hit", "RetrievalMethod"): "embedder embedder_digest index_version mode scope opt_in_years reranker scope_from",
     ("response_envelope", "RetrievedChunk"): "chunk_id doc_id doc_title page char_range embedding_score",
     ("response_envelope", "ResponseSegment"): "text cited_chunk_ids",
     ("response_envelope", "Citation"): "doc_id page char_range quote",

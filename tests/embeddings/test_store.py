@@ -1,4 +1,4 @@
-"""The cache of vectors on real Postgres: one text, one model, one vector."""
+"""The cache of vectors on real Postgres: one text, one model, one vector. A header is a text of its own."""
 
 from pathlib import Path
 
@@ -26,39 +26,59 @@ def chunked(deployment: Deployment, source: Path) -> Deployment:
 
 
 def embed(deployment: Deployment, year: int, model: str = MODEL) -> int:
-    """Embed what waits in a year; returns how many texts that were."""
+    """Embed what waits in a year; returns how many texts and headers that were."""
     with deployment.postgres.connect() as conn:
         waiting = {p.text_sha256: p.text for p in store.claim(conn, year, VERSION, model, 1_000)}
         store.insert(conn, model, "fp32/numpy", list(waiting), HashEmbedder().encode(list(waiting.values())))
     return len(waiting)
 
 
-def test_the_chunks_of_a_year_wait_for_a_vector_longest_first(chunked: Deployment) -> None:
+def digests(deployment: Deployment, column: str = "text_sha256") -> set[str]:
+    """Those of the texts of 2021's chunks, or of their headers."""
+    with deployment.postgres.connect() as conn:
+        return {row[0] for row in conn.execute(f"SELECT {column} FROM compliance.chunks WHERE year = 2021")}
+
+
+def test_the_texts_and_the_headers_of_a_years_chunks_wait_for_a_vector(chunked: Deployment) -> None:
     with chunked.postgres.connect() as conn:
         claimed = store.claim(conn, 2021, VERSION, MODEL, 10)
-        assert len(claimed) == store.count_pending(conn, 2021, VERSION, MODEL) == 4
+        assert store.count_pending(conn, 2021, VERSION, MODEL) == 4
         assert store.count_pending(conn, 2019, VERSION, MODEL) == 0
-    lengths = [len(spans) for spans in HashEmbedder().token_spans([pending.text for pending in claimed])]
-    assert lengths == sorted(lengths, reverse=True)
+    texts, headers = digests(chunked), digests(chunked, "header_sha256")
+    assert (len(texts), len(headers)) == (4, 4)
+    assert {pending.text_sha256 for pending in claimed} == texts | headers
     assert all(pending.text_sha256 == sha256_hex(pending.text) for pending in claimed)
 
 
-def test_a_claim_takes_no_more_than_its_limit(chunked: Deployment) -> None:
+def test_a_claim_takes_no_more_chunks_than_its_limit_the_longest_first(chunked: Deployment) -> None:
     with chunked.postgres.connect() as conn:
-        assert len(store.claim(conn, 2021, VERSION, MODEL, 3)) == 3
+        claimed = {pending.text_sha256 for pending in store.claim(conn, 2021, VERSION, MODEL, 2)}
+        rows = conn.execute("SELECT text_sha256, token_count FROM compliance.chunks WHERE year = 2021").fetchall()
+    assert len(claimed) == 4  # two texts with their headers
+    assert min(n for digest, n in rows if digest in claimed) >= max(n for digest, n in rows if digest not in claimed)
+
+
+def test_a_header_that_has_no_vector_is_waited_for_alone(chunked: Deployment) -> None:
+    embed(chunked, 2021)
+    (header, *_) = digests(chunked, "header_sha256")
+    with chunked.postgres.connect_as_owner() as owner:
+        owner.execute("DELETE FROM compliance.embeddings WHERE text_sha256 = %s", [header])
+    with chunked.postgres.connect() as conn:
+        assert store.parity(conn, 2021, VERSION, MODEL) == (4, 3)
+        assert [pending.text_sha256 for pending in store.claim(conn, 2021, VERSION, MODEL, 10)] == [header]
 
 
 def test_two_processes_never_claim_the_same_chunk(chunked: Deployment) -> None:
     with chunked.postgres.connect() as one, chunked.postgres.connect() as other:
         mine, yours = (store.claim(conn, 2021, VERSION, MODEL, limit) for conn, limit in ((one, 3), (other, 10)))
-        assert len({pending.text_sha256 for pending in [*mine, *yours]}) == 4
+        assert len({pending.text_sha256 for pending in [*mine, *yours]}) == len(mine) + len(yours) == 8
 
 
 def test_embedded_chunks_wait_no_more(chunked: Deployment) -> None:
-    assert (embed(chunked, 2021), embed(chunked, 2021)) == (4, 0)
+    assert (embed(chunked, 2021), embed(chunked, 2021)) == (8, 0)
     with chunked.postgres.connect() as conn:
         assert store.parity(conn, 2021, VERSION, MODEL) == (4, 4)
-        assert store.parity(conn, 2022, VERSION, MODEL) == (4, 2)  # what both years say, 2022 has from 2021
+        assert store.parity(conn, 2022, VERSION, MODEL) == (4, 0)  # what both years say stands under another header
 
 
 def test_vectors_come_back_as_they_were_to_half_precision(chunked: Deployment) -> None:
@@ -89,14 +109,14 @@ def test_a_text_that_stands_in_another_year_too_is_taken_from_the_cache(chunked:
     (source / "2022" / "northwind.md").write_text(copy, encoding="utf-8")
     take_in(chunked, source)
     chunk(chunked, 2022)
-    assert embed(chunked, 2022) == 1  # of Southwind only the policy names its year; its custody is the one of 2021
+    assert embed(chunked, 2022) == 5  # four headers, and of Southwind the policy; its custody is the one of 2021
     with chunked.postgres.connect() as conn:
         assert store.parity(conn, 2022, VERSION, MODEL) == (4, 4)
 
 
 def test_another_model_embeds_the_same_texts_again(chunked: Deployment) -> None:
     embed(chunked, 2021)
-    assert embed(chunked, 2021, model="f" * 64) == 4
+    assert embed(chunked, 2021, model="f" * 64) == 8
     with chunked.postgres.connect() as conn:
         assert store.parity(conn, 2021, VERSION, MODEL) == store.parity(conn, 2021, VERSION, "f" * 64) == (4, 4)
 
@@ -104,7 +124,7 @@ def test_another_model_embeds_the_same_texts_again(chunked: Deployment) -> None:
 def test_chunks_of_documents_that_are_gone_are_not_embedded(chunked: Deployment, source: Path) -> None:
     (source / "2021" / "northwind.md").unlink()
     take_in(chunked, source)
-    assert embed(chunked, 2021) == 2
+    assert embed(chunked, 2021) == 4
 
 
 def test_another_organisation_shares_no_vector(chunked: Deployment) -> None:

@@ -25,9 +25,11 @@ from compliance_assets.audit_ledger import checkpoints, merkle
 from compliance_assets.audit_ledger import store as ledger
 from compliance_assets.audit_ledger.chain import leaf_of
 from compliance_assets.chunks.chunker import chunker_for
+from compliance_assets.chunks.headers import header_of, page_headings
 from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.contracts.errors import DependencyUnavailable, InvalidInput
+from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
 from compliance_assets.evidence.dossier.verify import verify_bundle
 from compliance_assets.evidence.dossier.write import write_dossier
@@ -48,8 +50,12 @@ from compliance_assets.raw_pulls.labels import Label
 from compliance_assets.raw_pulls.plan import pull_id_of
 from compliance_assets.review.oversight import oversee
 from compliance_assets.year_index.backlog import identity_of
+from compliance_assets.year_index.lexical_cache import OPEN_INDEXES
 from compliance_assets.year_index.parameters import corpus_digest_of
+from compliance_assets.year_index.pgvector_store import PgvectorStore
+from compliance_assets.year_index.vector_store import Built
 from resources.location import canonical_uri
+from resources.postgres import Connection
 from resources.providers import Completion
 from tests.contracts.test_data_subject import cpf_of
 from tests.model_decisions.builders import Only
@@ -236,6 +242,73 @@ def test_nothing_is_left_anywhere(deployment: Deployment, folder: Path, session_
     assert replay_all(deployment.archive).equal
 
 
+def test_no_vector_of_a_header_is_left_that_nobody_else_has(deployment: Deployment) -> None:
+    corpus, opening = (
+        SmallCorpus(deployment),
+        "Uma frase longa que abre a página, de modo que nada nela pareça um título. " * 2,
+    )
+    corpus.add(2021, filing(ANA), title=f"Declaração de {NAME}")
+    corpus.add(2021, f"{opening}\n{filing(ANA)}", title="Pasta")
+    corpus.add(2021, f"{opening}\nOutro texto.", title="Pasta")
+    held = Held(deployment)
+    vectors = "SELECT text_sha256 FROM compliance.embeddings ORDER BY 1"
+    assert len(held.rows(vectors)) == 5  # three texts, two headers
+
+    assert held.erase(ANA).documents == 2
+
+    ((text, header),) = held.rows("SELECT text_sha256, header_sha256 FROM compliance.chunks")
+    assert held.rows(vectors) == sorted([(text,), (header,)])
+
+
+def test_the_words_of_a_year_are_indexed_again_without_it(held: Held) -> None:
+    held.ask(QUESTION.format(cpf=ANA))
+    corpus, opened = SmallCorpus(held.deployment), OPEN_INDEXES
+    corpus.add(2021, "Outro texto do mesmo ano.")
+    corpus.build(2021)
+    digests = "SELECT year, lexical_digest FROM compliance.index_versions WHERE state = 'live'"
+    before = dict(held.rows(digests))
+
+    held.erase(ANA)
+
+    after = dict(held.rows(digests))
+    assert (after[2022], after[2021] in (None, before[2021])) == (before[2022], False)
+    with held.deployment.postgres.connect() as conn:
+        ((version,),) = held.rows(
+            "SELECT index_version FROM compliance.index_versions WHERE year = 2021 AND state = 'live'"
+        )
+        words = opened.opened(conn, 2021, version, after[2021])
+    assert len(words) == 1
+    assert [words.search(said, None, 8) for said in (NAME, ANA, printed(ANA), AMOUNT)] == [[]] * 4
+    assert [r.text for r in corpus.find(NAME, RetrievalScope(year=2021))] == ["Outro texto do mesmo ano."]
+
+
+def test_an_erasure_waits_for_who_builds_an_index_and_indexes_its_words_again(held: Held) -> None:
+    building, go = threading.Event(), threading.Event()
+    corpus, erased = SmallCorpus(held.deployment), list[Erasure]()
+    corpus.add(2021, "Outro texto do mesmo ano.")
+
+    class Slow(PgvectorStore):
+        def swap_in(self, conn: Connection, year: int, candidate: Built) -> None:
+            building.set()
+            assert go.wait(20)
+            super().swap_in(conn, year, candidate)
+
+    builder = threading.Thread(target=lambda: corpus.build(2021, vectors=Slow()))
+    builder.start()
+    assert building.wait(20)
+    eraser = threading.Thread(target=lambda: erased.append(held.erase(ANA)))
+    eraser.start()
+    _wait_until_somebody_waits(held.deployment)
+    go.set()
+    builder.join(20)
+    eraser.join(20)
+
+    assert [done.documents for done in erased] == [1]
+    assert [r.text for r in corpus.find(NAME, RetrievalScope(year=2021))] == ["Outro texto do mesmo ano."]
+    assert corpus.build(2021).findings == ()
+    held.assert_verified()
+
+
 def test_the_server_writes_nothing_of_it_into_its_log(session_dir: Path) -> None:
     log = session_dir / "postgres" / "data" / "log"
     assert needles_in(log.read_bytes() if log.is_file() else b"") == []
@@ -322,7 +395,7 @@ def test_with_every_key_and_the_whole_database_no_guess_can_be_confirmed(deploym
     assert {ANA} == {cpf for cpf, _ in confirmed}
     assert {what for _, what in confirmed} >= {
         "input_sha256", "work id", "idempotency key", "subject_ref", "text or object digest", "chunk's digest", "pull id",
-        "document id", "corpus digest", "index version",
+        "document id", "corpus digest", "index version", "header's digest",
     }  # fmt: skip
 
     held.erase(ANA)
@@ -401,6 +474,8 @@ class Guess:
         for part in text.split("\n"):
             yield "chunk's digest", sha256_hex(part)
         yield "chunk's digest", sha256_hex(text.strip())
+        heading, *_ = page_headings(text, (len(text),))
+        yield "header's digest", sha256_hex(header_of(TITLES["a"], 2021, (), heading))
         yield "pull id", pull
         yield "document id", document
         for previous in (pull, document):  # ids of the versions behind it, were they made from its own

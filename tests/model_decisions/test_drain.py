@@ -12,15 +12,17 @@ from compliance_assets.contracts.canonical import canonical_json
 from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from compliance_assets.model_decisions import store
-from compliance_assets.model_decisions.drain import DrainReport, drain_year, needs_deciding
+from compliance_assets.model_decisions.drain import DrainReport, drain_year, needs_deciding, rehearsed
 from compliance_assets.model_decisions.extractive import ExtractiveModel
 from compliance_assets.model_decisions.releases import store as releases
 from compliance_assets.model_decisions.releases.serving import served
+from compliance_assets.model_decisions.work import WorkItem
+from resources.embedder import HashEmbedder
 from resources.keyring import Keyring
 from tests.model_decisions.builders import Saying, Scripted
 from tests.model_decisions.conftest import Office
 
-CUSTODY, RESERVE = "Where are the assets of Northwind held?", "What reserve does the fund keep?"
+CUSTODY, RESERVE = "Where are the assets of Northwind held?", "Of what percent is the reserve that the fund keeps?"
 LEVERAGE, CAPE = "Below what percent of net assets stays leverage?", "Who sailed around the cape in winter?"
 
 
@@ -328,3 +330,19 @@ def test_a_citation_that_does_not_stand_in_its_document_is_found_by_the_check(of
         conn.rollback()
 
     assert found == list(decided)
+
+
+class OtherEmbedder(HashEmbedder):
+    """What a release was promoted with before the year was indexed again."""
+
+    name = "other"
+    digest = "f" * 64
+
+
+def test_no_decision_rests_on_an_index_of_another_embedder_than_its_release_pins(office: Office) -> None:
+    desk, item = office.desk(ExtractiveModel()), WorkItem("ddq.draft_response", 2021, CUSTODY)
+    with office.deployment.postgres.connect() as conn:
+        release = served(desk, conn).release
+        assert rehearsed(desk, release, conn, item).evidence.hits
+        with pytest.raises(DependencyUnavailable, match="still the one of another embedder"):
+            rehearsed(dataclasses.replace(desk, embedder=OtherEmbedder()), release, conn, item)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -16,6 +17,23 @@ def manifest_of(*rows: object, folder: str = ".") -> Manifest:
 def test_a_manifest_row_labels_its_file() -> None:
     row = {"path": "a.md", "year": 2021, "filer_category": "Northwind", "title": "A policy", "doc_type": "policy"}
     assert manifest_of(row) == Manifest({"a.md": Label(2021, "Northwind", "A policy", "policy", "manifest")}, ())
+
+
+@pytest.mark.parametrize(
+    ("access", "names"),
+    [("board", ("board",)), (["hr", "board", "hr", ""], ("board", "hr")), ([], ()), (None, ()), ("", ())],
+)
+def test_who_may_see_a_file_is_one_name_or_several(access: object, names: tuple[str, ...]) -> None:
+    assert manifest_of({"path": "a.md", "access": access}).labels["a.md"].access == names
+
+
+def test_who_may_see_a_file_is_not_part_of_what_is_read() -> None:
+    label = Label(2021, None, "a", None, "manifest")
+    assert replace(label, access=("board",)).digest == label.digest
+    stored = replace(label, access=("board",)).as_json()
+    assert Label.from_json(stored) == replace(label, access=("board",))
+    del stored["access"]
+    assert Label.from_json(stored) == label, "a label from before there was access"
 
 
 def test_only_the_path_is_required() -> None:
@@ -46,6 +64,8 @@ def test_paths_are_relative_to_the_folder_of_the_manifest() -> None:
         ('{"path": "b.md", "title": 7}', "expected title as text or null, found int"),
         ('{"path": "b.md", "doc_type": []}', "expected doc_type as text or null"),
         ('{"path": "b.md", "filer_category": {}}', "expected filer_category as text or null"),
+        ('{"path": "b.md", "access": 7}', "expected access as text, a list of texts or null, found int"),
+        ('{"path": "b.md", "access": ["board", 7]}', "expected access as text, a list of texts or null"),
     ],
 )
 def test_a_bad_row_is_named_and_the_others_stand(row: str, problem: str) -> None:
@@ -117,4 +137,4 @@ def test_the_digest_of_a_label_changes_with_every_part_of_it() -> None:
         Label(2021, "Northwind", "A policy", "policy", "path_pattern"),
     ]
     assert len({label.digest, *(other.digest for other in others)}) == 6
-    assert label.digest == Label(**label.as_json()).digest  # type: ignore[arg-type]
+    assert label.digest == Label.from_json(label.as_json()).digest

@@ -18,6 +18,7 @@ labels_drawn = st.builds(
     st.just("title"),
     st.none(),
     st.sampled_from(["manifest", "none"]),
+    st.sampled_from([(), ("board",)]),
 )
 listings = st.dictionaries(paths, st.tuples(st.sampled_from(["v1", "v2"]), labels_drawn))
 
@@ -25,7 +26,7 @@ listings = st.dictionaries(paths, st.tuples(st.sampled_from(["v1", "v2"]), label
 def pulled(path: str, version: str, label: Label, previous: LivePull | None) -> LivePull:
     digest = sha256_hex(f"{path}{version}")
     pull_id = pull_id_of("src", path, digest, label, previous.versions if previous else 0)
-    return LivePull(pull_id, path, "pulled", digest, version, label.digest, label.year)
+    return LivePull(pull_id, path, "pulled", digest, version, label.digest, label.year, access=label.access)
 
 
 def planned(listing: dict[str, tuple[str, Label]], live: Live) -> Plan:
@@ -37,6 +38,8 @@ def applied(listing: dict[str, tuple[str, Label]], live: Live) -> Live:
     """What we hold after a plan was carried out."""
     plan = planned(listing, live)
     after = dict(live)
+    for path, access in plan.access.items():
+        after[path] = replace(after[path], access=access)
     for file in plan.to_read:
         after[file.path] = pulled(file.path, file.version, listing[file.path][1], live.get(file.path))
     for gone in plan.removed:
@@ -66,6 +69,14 @@ def test_we_hold_exactly_what_the_source_lists(
     live = held(listing, history)
     present = {path: pull.source_version for path, pull in live.items() if pull.state != "removed"}
     assert present == {path: version for path, (version, _) in listing.items()}
+
+
+@given(listings, st.lists(listings, max_size=3))
+def test_who_may_see_a_file_is_who_its_label_names(
+    listing: dict[str, tuple[str, Label]], history: list[dict[str, tuple[str, Label]]]
+) -> None:
+    live = held(listing, history)
+    assert {path: live[path].access for path in listing} == {path: label.access for path, (_, label) in listing.items()}
 
 
 @given(listings, listings)

@@ -13,6 +13,7 @@ from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.contracts.errors import DependencyUnavailable
 from compliance_assets.deployment import Deployment
 from compliance_assets.raw_pulls import store
+from compliance_assets.raw_pulls.assets import COUNTS
 from compliance_assets.raw_pulls.connector import FilesystemConnector
 from compliance_assets.raw_pulls.pull import PullReport
 from tests.raw_pulls.watched import WatchedSource
@@ -22,7 +23,7 @@ NORTHWIND = "2021/northwind.md"
 
 def counts(report: PullReport) -> dict[str, int]:
     """The counts of a report that are not zero, bytes aside."""
-    named = {name: getattr(report, name) for name in ("new", "changed", "removed", "unchanged", "unreadable")}
+    named = {name: getattr(report, name) for name in COUNTS}
     return {name: count for name, count in named.items() if count}
 
 
@@ -82,6 +83,73 @@ def test_a_removed_file_that_comes_back_is_new(watched: WatchedSource) -> None:
     watched.write(NORTHWIND, text)
     assert counts(watched.pull()) == {"new": 1, "unchanged": 3}
     assert [version.state for version in watched.versions(NORTHWIND)] == ["pulled", "removed", "pulled"]
+
+
+def test_a_moved_file_says_where_it_was(watched: WatchedSource) -> None:
+    watched.pull()
+    (watched.folder / NORTHWIND).rename(watched.folder / "2021" / "renamed.md")
+    assert counts(watched.pull()) == {"moved": 1, "removed": 1, "unchanged": 3}
+    assert watched.moved_from("2021/renamed.md") == NORTHWIND
+    assert counts(watched.pull()) == {"unchanged": 4}
+
+
+def test_a_moved_file_is_known_by_its_bytes_also_when_the_removal_was_seen_first(watched: WatchedSource) -> None:
+    watched.pull()
+    text = (watched.folder / NORTHWIND).read_text(encoding="utf-8")
+    (watched.folder / NORTHWIND).unlink()
+    watched.changes()
+    watched.write("later.md", text)
+    assert counts(watched.pull()) == {"moved": 1, "unchanged": 3}
+    assert watched.moved_from("later.md") == NORTHWIND
+
+
+def test_a_file_moves_once_and_its_other_copies_are_new(watched: WatchedSource) -> None:
+    watched.pull()
+    text = (watched.folder / NORTHWIND).read_text(encoding="utf-8")
+    (watched.folder / NORTHWIND).unlink()
+    for path in ("copy-1.md", "copy-2.md"):
+        watched.write(path, text)
+    assert counts(watched.pull()) == {"new": 1, "moved": 1, "removed": 1, "unchanged": 3}
+
+
+def test_a_file_that_moves_there_and_back_has_moved_twice(watched: WatchedSource) -> None:
+    watched.pull()
+    here, there = watched.folder / NORTHWIND, watched.folder / "there.md"
+    here.rename(there)
+    watched.pull()
+    there.rename(here)
+    assert counts(watched.pull()) == {"moved": 1, "removed": 1, "unchanged": 3}
+    assert watched.moved_from(NORTHWIND) == "there.md"
+    assert watched.paths() == [NORTHWIND, "2021/southwind.md", "2022/northwind.md", "2022/southwind.md"]
+
+
+def test_another_access_is_taken_over_without_a_new_version(watched: WatchedSource) -> None:
+    watched.pull()
+    manifest = (watched.folder / "manifest.jsonl").read_text(encoding="utf-8")
+    watched.write("manifest.jsonl", manifest.replace('"doc_type"', '"access": ["board", "audit"], "doc_type"', 1))
+    report = watched.pull()
+    assert counts(report) == {"relabelled": 1, "unchanged": 4}
+    assert report.bytes_read == 0
+    assert [version.access for version in watched.versions(NORTHWIND)] == [["audit", "board"]]
+    assert counts(watched.pull()) == {"unchanged": 4}
+
+
+def test_a_removed_file_is_buried_while_another_one_is_being_read(watched: WatchedSource) -> None:
+    watched.pull()
+    (watched.folder / NORTHWIND).unlink()
+    (watched.folder / "2022" / "southwind.md").unlink()
+    with watched.deployment.postgres.connect() as reader:
+        reader.execute(
+            "SELECT FROM compliance.raw_pulls WHERE path = '2022/southwind.md' AND superseded_at IS NULL FOR UPDATE"
+        )
+        before = watched.last_listed_at()
+        assert watched.changes().counts == {"removed": 2}
+        assert watched.versions(NORTHWIND)[-1].state == "removed"
+        assert watched.versions("2022/southwind.md")[-1].state == "pulled"
+        assert watched.last_listed_at() == before, "one of them can still be found"
+    watched.changes()
+    assert watched.versions("2022/southwind.md")[-1].state == "removed"
+    assert watched.last_listed_at() > before
 
 
 def test_going_back_to_old_content_is_a_new_version(watched: WatchedSource) -> None:
@@ -189,7 +257,7 @@ def test_a_foreign_manifest_is_a_document_and_is_reported(watched: WatchedSource
     assert "export/manifest.jsonl" in watched.paths()
     assert report.manifest_problems == [
         "export/manifest.jsonl: row 1: expected the keys"
-        " ['doc_type', 'filer_category', 'path', 'title', 'year'], found ['id', 'kind']"
+        " ['access', 'doc_type', 'filer_category', 'path', 'title', 'year'], found ['id', 'kind']"
     ]
 
 

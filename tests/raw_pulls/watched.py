@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from compliance_assets.deployment import Deployment
@@ -22,6 +23,7 @@ class Version:
     reason: str | None
     object_sha256: str | None
     year: int | None
+    access: list[str]
 
 
 class WatchedSource:
@@ -56,11 +58,31 @@ class WatchedSource:
         """Every version of a path that was ever recorded, the newest one last."""
         with self.deployment.postgres.connect() as conn:
             rows = conn.execute(
-                "SELECT pull_id, state, reason, object_sha256, (label->>'year')::int FROM compliance.raw_pulls"
+                "SELECT pull_id, state, reason, object_sha256, (label->>'year')::int, label->'access' FROM compliance.raw_pulls"
                 " WHERE source_id = %s AND path = %s ORDER BY superseded_at NULLS LAST",
                 [self.source_id, path],
             ).fetchall()
         return [Version(*row) for row in rows]
+
+    def moved_from(self, path: str) -> str | None:
+        """The path that the newest version of a path says it was under before."""
+        with self.deployment.postgres.connect() as conn:
+            row = conn.execute(
+                "SELECT o.path FROM compliance.raw_pulls p JOIN compliance.raw_pulls o ON o.pull_id = p.moved_from"
+                " WHERE p.source_id = %s AND p.path = %s AND p.superseded_at IS NULL",
+                [self.source_id, path],
+            ).fetchone()
+        return row[0] if row else None
+
+    def last_listed_at(self) -> datetime:
+        """When the last listing began after which nothing was left to take out."""
+        with self.deployment.postgres.connect() as conn:
+            row = conn.execute(
+                "SELECT last_listed_at FROM compliance.sources WHERE source_id = %s", [self.source_id]
+            ).fetchone()
+        assert row is not None
+        at: datetime = row[0]
+        return at
 
     def paths(self) -> list[str]:
         """The paths that we hold, tombstones left out."""

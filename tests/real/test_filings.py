@@ -10,7 +10,7 @@ import pytest
 from compliance_assets import commands
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
-from compliance_assets.year_index.search import search
+from compliance_assets.year_index.search import ask, search
 from resources.settings import Settings
 
 FILINGS = Path(__file__).parents[2].parent / "shared" / "data" / "financebench"
@@ -44,8 +44,8 @@ def test_real_filings_are_searchable_in_their_year_alone_and_are_read_once(
     assert first.documents == {"ok": 2}
     assert first.checks_passed
     assert (second.documents_read, second.chunks_encoded, second.years) == (0, 0, [])
-    vector = deployment.embedder.encode(["What were the total revenues?"])[0]
     with deployment.postgres.connect() as conn:
         for row in rows:
-            found = search(conn, deployment.embedder, vector, RetrievalScope(year=int(row["year"])))
+            scope = RetrievalScope(year=int(row["year"]))
+            found = search(conn, ask(conn, deployment.embedder, "What were the total revenues?", scope))
             assert {retrieved.hit.doc_title for retrieved in found} == {row["title"]}

@@ -3,6 +3,8 @@
 import itertools
 import os
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance_assets.contracts.errors import IntegrityError, InvalidInput
-from resources.embedder import HashEmbedder, MiniLM, OpenAICompatibleEmbedder, embedder_from, length_sorted_batches
+from resources.embedder import (
+    HashEmbedder,
+    MiniLM,
+    OpenAICompatibleEmbedder,
+    Vectors,
+    backends,
+    embedder_from,
+    length_sorted_batches,
+)
+from resources.embedder.agreement import Agreement, agreement
+from resources.embedder.backends import FULL, candidates
+from resources.embedder.bert import STEP, packed
+from resources.embedder.lanes import Lanes
 
 lengths_drawn = st.lists(st.integers(1, 50), max_size=40)
 
@@ -135,9 +149,9 @@ class TestMiniLM:
         reference = plain.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         assert (vectors.shape, vectors.dtype) == ((len(texts), MiniLM.dimension), np.float32)
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
-        assert float((vectors * reference).sum(axis=1).min()) > MiniLM.MIN_COSINE
+        assert float((vectors * reference).sum(axis=1).min()) > Agreement.MIN_COSINE
         assert sum(told) == len(texts)
-        assert embedder.precision in {"fp32/torch-cpu", "bf16/torch-cpu"}
+        assert embedder.precision in {m.name for m in embedder.choice.measured if m.agreement.holds}
         assert embedder.encode([]).shape == (0, 384)
 
         longest = "word " * (MiniLM.MAX_TOKENS - 2)
@@ -158,3 +172,88 @@ def test_a_setting_names_its_embedder(spec: str, kind: type) -> None:
 def test_another_setting_is_refused(spec: str) -> None:
     with pytest.raises(InvalidInput, match="minilm, hash or openai:MODEL"):
         embedder_from(spec)
+
+
+class TestPacked:
+    """Rows one behind the other, padded as far as the processor likes."""
+
+    @given(st.lists(st.lists(st.integers(1, 30_000), min_size=1, max_size=40), min_size=1, max_size=8))
+    def test_rows_are_found_again_where_they_lie(self, rows: list[list[int]]) -> None:
+        batch = packed(rows)
+        for number, row in enumerate(rows):
+            own = (batch.rows == number) & ~batch.hidden
+            assert batch.ids[own].tolist() == row
+            assert batch.places[own].tolist() == list(range(len(row)))
+        assert not batch.ids[batch.hidden].any()
+        assert all(length % STEP == 0 for length in batch.padded)
+
+    def test_a_row_has_the_same_vector_in_any_company(self) -> None:
+        embedder = MiniLM()
+        texts = ["Short.", "A longer sentence about custody and liquidity.", "word " * 300]
+        together = embedder.encode(texts)
+        alone = np.concatenate([embedder.encode([text]) for text in texts])
+        assert float((together * alone).sum(axis=1).min()) > 0.9995
+
+    def test_threads_share_one_model(self) -> None:
+        embedder = MiniLM()
+        texts = [f"Note {number}: leases." for number in range(30)]
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(lambda _: embedder.encode(texts), range(4)))
+        assert all(np.allclose(vectors, found[0], atol=1e-3) for vectors in found)
+
+
+def test_a_lane_computes_on_one_core_and_leaves_other_threads_as_they_were() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    lanes = Lanes()
+    assert lanes.count == before
+    assert [found for _, found in lanes.run(lambda _: torch.get_num_threads(), range(4))] == [1] * 4
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == torch.get_num_threads() == before
+
+
+class TestChoice:
+    """What runs here is what agrees with fp32, and of that the fastest."""
+
+    def test_the_backend_agrees_with_full_precision_and_none_that_agrees_is_faster(self) -> None:
+        embedder = MiniLM()
+        measured = {each.name: each for each in embedder.choice.measured}
+        chosen = measured[embedder.precision]
+        assert measured[FULL].agreement.min_cosine > 0.99999
+        assert chosen.agreement.holds
+        assert all(
+            each.tokens_per_second <= chosen.tokens_per_second for each in measured.values() if each.agreement.holds
+        )
+
+    def test_a_candidate_that_this_machine_cannot_run_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def missing(folder: Path) -> Iterator[object]:
+            yield from itertools.islice(candidates(folder), 1)
+            yield lambda: (_ for _ in ()).throw(RuntimeError("no such operation"))
+
+        monkeypatch.setattr(backends, "candidates", missing)
+        assert MiniLM().precision == FULL
+
+    @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1e-5))
+    def test_vectors_agree_with_themselves_and_with_what_rounding_leaves_of_them(self, seed: int, noise: float) -> None:
+        vectors, disturbed = _noisy(seed, noise)
+        assert agreement(vectors, disturbed).holds
+
+    @given(st.integers(0, 2**32 - 1))
+    def test_a_coarse_number_format_does_not_agree(self, seed: int) -> None:
+        vectors, disturbed = _noisy(seed, 0.02)
+        assert not agreement(vectors, disturbed).holds
+
+    def test_what_is_no_number_does_not_agree(self) -> None:
+        vectors, _ = _noisy(1, 0.0)
+        assert not agreement(vectors, np.full_like(vectors, np.nan)).holds
+
+
+def _noisy(seed: int, noise: float) -> tuple[Vectors, Vectors]:
+    """Unit vectors, and the same with noise in every component."""
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(40, 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    disturbed = vectors + noise * random.normal(size=vectors.shape)
+    disturbed /= np.linalg.norm(disturbed, axis=1, keepdims=True)
+    return vectors.astype(np.float32), disturbed.astype(np.float32)

@@ -17,6 +17,7 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
     assert settings.path_pattern is None
     assert (settings.ocr_engine, settings.ocr_minimum_confidence) == ("auto", 0.6)
     assert (settings.azure_ocr_endpoint, settings.azure_ocr_key) == ("", "")
+    assert (settings.unretrievable_within_seconds, settings.keep_versions_days) == (300, 30)
     assert settings.dagster_home == tmp_path / "dagster"
 
 
@@ -34,8 +35,11 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
             "COMPLIANCE_OCR_MINIMUM_CONFIDENCE": "0.85",
             "AZURE_DOCUMENT_INTELLIGENCE_ENDPOINT": "https://ours.example",
             "AZURE_DOCUMENT_INTELLIGENCE_KEY": "the-key",
+            "COMPLIANCE_UNRETRIEVABLE_WITHIN_SECONDS": "60",
+            "COMPLIANCE_KEEP_VERSIONS_DAYS": "7",
         }
     )
+    assert (settings.unretrievable_within_seconds, settings.keep_versions_days) == (60, 7)
     assert settings.data_dir == tmp_path / "elsewhere"
     assert settings.database_url == "postgresql://host/db"
     assert settings.object_store_url == "s3://bucket/objects"
@@ -92,6 +96,11 @@ def test_a_data_directory_is_absolute_and_may_start_at_home(monkeypatch: pytest.
         ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "-0.1"),
         ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "1.01"),
         ("COMPLIANCE_OCR_MINIMUM_CONFIDENCE", "nan"),
+        ("COMPLIANCE_UNRETRIEVABLE_WITHIN_SECONDS", ""),
+        ("COMPLIANCE_UNRETRIEVABLE_WITHIN_SECONDS", "0"),
+        ("COMPLIANCE_UNRETRIEVABLE_WITHIN_SECONDS", "1.5"),
+        ("COMPLIANCE_KEEP_VERSIONS_DAYS", "-1"),
+        ("COMPLIANCE_KEEP_VERSIONS_DAYS", "a month"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str) -> None:

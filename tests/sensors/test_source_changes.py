@@ -6,8 +6,10 @@ from pathlib import Path
 import dagster as dg
 
 from compliance_assets import commands
+from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.definitions import build_defs
 from compliance_assets.deployment import Deployment
+from compliance_assets.year_index.search import ask, search
 from sensors.source_changes import source_changes
 from tests.conftest import write_source
 
@@ -106,3 +108,69 @@ def test_a_source_that_cannot_be_listed_is_named_and_does_not_hold_up_the_others
     assert report.documents == {"ok": 8}, "nothing of the missing source was taken for removed"
     assert "elsewhere" not in str(report.unreachable_sources)
     assert len(report.unreachable_sources) == 1
+
+
+def found(deployment: Deployment, question: str, year: int) -> set[str]:
+    """The titles of the documents that a question finds in a year."""
+    with deployment.postgres.connect() as conn:
+        asked = ask(conn, deployment.embedder, question, RetrievalScope(year=year))
+        return {retrieved.hit.doc_title for retrieved in search(conn, asked)}
+
+
+def live_documents(deployment: Deployment) -> int:
+    with deployment.postgres.connect() as conn:
+        row = conn.execute("SELECT count(*) FROM compliance.documents WHERE live").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def run(deployment: Deployment, instance: dg.DagsterInstance, partition: str | None) -> dict[str, object]:
+    """The run that a tick requested: what each asset says of itself."""
+    job = build_defs(deployment).resolve_job_def("corpus_to_ledger")
+    result = job.execute_in_process(instance=instance, partition_key=partition)
+    assert result.success
+    materialised = (e.step_materialization_data.materialization for e in result.get_asset_materialization_events())
+    return {m.asset_key.to_user_string(): m.metadata for m in materialised}
+
+
+def test_a_removed_file_leaves_every_search_with_the_tick_and_its_index_with_the_run(
+    deployment: Deployment, source: Path
+) -> None:
+    commands.ingest(deployment, str(source))
+    (source / "2022" / "southwind.md").unlink()
+    (source / "2022" / "new.md").write_text("not read by any tick")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert found(deployment, "Where are the assets held?", 2022) == {"Northwind 2022", "Southwind 2022"}
+        requested = tick(deployment, instance)
+        assert found(deployment, "Where are the assets held?", 2022) == {"Northwind 2022"}
+        assert live_documents(deployment) == 3
+        assert tick(deployment, instance) == requested, "the same change, once"
+        assert list(requested.values()) == [None, "2022"]
+        run(deployment, instance, "2022")
+    with deployment.postgres.connect() as conn:
+        rows = conn.execute("SELECT cause, index_left_at IS NOT NULL FROM compliance.withdrawals").fetchall()
+    assert rows == [("removed", True)]
+
+
+def test_a_moved_file_is_read_again_and_nothing_of_it_is_encoded_again(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    manifest = source / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace("2021/northwind.md", "2021/renamed.md"))
+    (source / "2021" / "northwind.md").rename(source / "2021" / "renamed.md")
+    with dg.DagsterInstance.ephemeral() as instance:
+        (partition,) = tick(deployment, instance).values()
+        said = run(deployment, instance, partition)
+        assert said["embeddings"]["encoded_now"] == dg.IntMetadataValue(0)  # type: ignore[index]
+        assert tick(deployment, instance) == {}
+    assert live_documents(deployment) == 4
+
+
+def test_who_may_see_a_file_changes_with_the_tick_and_starts_no_run(deployment: Deployment, source: Path) -> None:
+    commands.ingest(deployment, str(source))
+    manifest = source / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace('"doc_type"', '"access": "board", "doc_type"', 1))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick(deployment, instance) == {}
+    with deployment.postgres.connect() as conn:
+        rows = conn.execute("SELECT access FROM compliance.documents WHERE live AND access <> '{}'").fetchall()
+    assert rows == [(["board"],)]

@@ -35,6 +35,15 @@ def test_the_order_of_summation_does_not_show(pair: tuple[np.ndarray, np.ndarray
     assert similarity(a[::-1], b[::-1]) == similarity(a, b)
 
 
+@settings(max_examples=200, deadline=None)
+@given(pair=VECTORS, shrunk=st.integers(0, 30))
+def test_it_is_what_fsum_gives_whatever_the_vectors_length(pair: tuple[np.ndarray, np.ndarray], shrunk: int) -> None:
+    a, b = (np.asarray(vector / np.float32(2.0**shrunk), dtype=np.float16) for vector in pair)
+    dot, aa, bb = (math.fsum((x.astype(np.float64) * y).tolist()) for x, y in ((a, b), (a, a), (b, b)))
+    norms = math.sqrt(aa) * math.sqrt(bb)
+    assert similarity(a, b) == (dot / norms if norms else 0.0)
+
+
 def test_where_a_plain_sum_depends_on_the_order_this_one_does_not() -> None:
     a = np.array([60000, 1e-3, -60000, 1e-3, 3.0], dtype=np.float16)
     b = np.array([60000, 1e-3, 60000, 1e-3, 1e-7], dtype=np.float16)

@@ -3,9 +3,17 @@ from dataclasses import replace
 import pytest
 
 from compliance_assets.year_index.findings import MIN_RECALL_AT_8, IndexMeasurements, findings_of
+from compliance_assets.year_index.parameters import IndexParameters
 
 FIT = IndexMeasurements(
-    chunks=100, vectors=100, models=1, foreign_rows=0, recall_at_8=1.0, scoped_recall_at_8=1.0, recall_queries=48
+    chunks=100,
+    vectors=100,
+    models=1,
+    foreign_rows=0,
+    recall_at_8=1.0,
+    scoped_recall_at_8=1.0,
+    recall_queries=48,
+    parameters=IndexParameters(),
 )
 
 
@@ -44,7 +52,7 @@ def test_recall_below_the_threshold_is_a_finding_with_its_n(field: str, name: st
 
 
 def test_every_reason_is_named_at_once() -> None:
-    bad = IndexMeasurements(10, 9, 2, 3, 0.5, 0.4, 9)
+    bad = IndexMeasurements(10, 9, 2, 3, 0.5, 0.4, 9, IndexParameters())
 
     assert [finding.split(":")[0] for finding in findings_of(bad)] == [
         "parity",

@@ -173,11 +173,13 @@ def _retrieved(report: Report) -> str:
             str(hit["page"]),
             f"[{hit['char_range'][0]}, {hit['char_range'][1]})",
             f"{hit['embedding_score']:.4f}",
+            "" if hit["lexical_score"] is None else f"{hit['lexical_score']:.2f}",
             "cited" if hit["chunk_id"] in cited else "",
         )
         for hit in report.content["hits"]
     ]
-    table = _table(("Rank", "Document", "Page", "Characters", "Similarity", ""), rows, numbers=(0, 2, 4))
+    columns = ("Rank", "Document", "Page", "Characters", "Similarity", "Words (BM25)", "")
+    table = _table(columns, rows, numbers=(0, 2, 4, 5))
     return _section("What was retrieved", table if rows else '<p class="quiet">No document was in scope.</p>')
 
 

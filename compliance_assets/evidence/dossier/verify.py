@@ -636,9 +636,12 @@ def _of_versions(dossier: Dossier) -> Iterator[Check]:
         searched = dossier.content["lineage"]["index_version"].split("+")
         same([version for version in searched if version != "none"], [index["index_version"] for index in versions])
         for index in versions:
+            rule = index["parameters"].get("rule") or sha256(
+                canonical(index["parameters"])
+            )  # none before code version 2
             identity = content_id(
                 "ix", index["code_version"], organization, index["year"], index["embedder_digest"], index["dimension"],
-                index["chunker_version"], index["corpus_digest"], sha256(canonical(index["parameters"])),
+                index["chunker_version"], index["corpus_digest"], rule,
             )  # fmt: skip
             same(index["index_version"], identity)
 

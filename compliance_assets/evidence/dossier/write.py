@@ -24,7 +24,7 @@ from compliance_assets.evidence.erasure import opened_content
 from compliance_assets.evidence.proof import inclusion
 from compliance_assets.evidence.store import decision, decision_entry, index_versions
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
-from compliance_assets.year_index.parameters import CODE_VERSION as INDEX_CODE_VERSION
+from compliance_assets.year_index.parameters import code_version_of
 from resources.clock import rfc3339
 from resources.postgres import Connection
 
@@ -140,7 +140,11 @@ def _versions(
         "release": manifest,
         "model": content["response_envelope"]["model"],
         "prompt_template": content["prompt_template"],
-        "indexes": [{**indexes[each], "code_version": INDEX_CODE_VERSION} for each in wanted if each in indexes],
+        "indexes": [
+            {**indexes[each], "code_version": code_version_of(indexes[each]["parameters"])}
+            for each in wanted
+            if each in indexes
+        ],
         "documents": [
             {
                 "doc_id": each.doc_id,

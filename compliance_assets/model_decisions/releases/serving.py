@@ -1,6 +1,6 @@
 """Which release decides: the one in production, under the code that it was evaluated with. The first is installed openly."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.canonical import digest_of
@@ -13,9 +13,10 @@ from compliance_assets.model_decisions.releases.bundle import SHIPPED_PROMPTS, S
 from compliance_assets.model_decisions.releases.store import Moved, Production
 from compliance_assets.model_decisions.router_map import approval_of, require_approved
 from compliance_assets.model_decisions.router_store import approvals, approve_shipped
-from compliance_assets.year_index.parameters import HnswParameters
+from compliance_assets.year_index.parameters import RULE
 from resources.embedder import Embedder
 from resources.postgres import Connection
+from resources.reranker import Reranker
 
 INSTALLER = "compliance-assets"
 
@@ -29,12 +30,13 @@ class Served:
     moved: Moved
 
 
-def running_of(embedder: Embedder, golden_set: str | None = None) -> Running:
+def running_of(embedder: Embedder, golden_set: str | None = None, reranker: Reranker | None = None) -> Running:
     """What runs here beside the files."""
+    searched = RULE.digest if reranker is None else digest_of([RULE.digest, reranker.name])
     return Running(
         chunker=chunker_for(embedder).version,
         embedder_digest=embedder.digest,
-        index_parameters=digest_of(HnswParameters().as_json()),
+        index_parameters=searched,
         golden_set=golden_set,
         code_version=code_version(),
     )
@@ -73,7 +75,7 @@ def _installed(desk: Desk, conn: Connection) -> Production:
     if approval_of(bundle.router_map, approvals(conn)) is None:
         approve_shipped(conn, desk.keyring, bundle.router_map, desk.clock)
     approval = require_approved(bundle.router_map, approvals(conn))
-    release = bundle.manifest(running_of(desk.embedder))
+    release = bundle.manifest(running_of(desk.embedder, reranker=desk.reranker))
     store.keep(conn, release, bundle)
     body: dict[str, object] = {"manifest": release.model_dump(mode="json"), "router_map_approver": approval.approver}
     at = desk.clock()
@@ -85,7 +87,7 @@ def _installed(desk: Desk, conn: Connection) -> Production:
 
 def _require_running(desk: Desk, production: Production) -> None:
     pinned = production.release
-    running = replace(running_of(desk.embedder), golden_set=pinned.golden_set)
+    running = running_of(desk.embedder, pinned.golden_set, desk.reranker)
     differing = {
         name: (getattr(pinned, name), getattr(running, name))
         for name in ("chunker", "embedder_digest", "index_parameters", "code_version")

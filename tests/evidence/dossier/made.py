@@ -29,7 +29,7 @@ from compliance_assets.model_decisions.work import WorkItem
 from compliance_assets.normalised_documents.ocr.settings import OcrSettings
 from compliance_assets.normalised_documents.parse import parse
 from compliance_assets.normalised_documents.parsed import Parsed
-from compliance_assets.year_index.parameters import HnswParameters, IndexIdentity
+from compliance_assets.year_index.parameters import CODE_VERSION, RULE, IndexIdentity, IndexParameters
 from compliance_assets.year_index.retrieved import Retrieved
 from evals.golden.declaration import Declaration
 from evals.golden.layouts import layout_named
@@ -55,7 +55,7 @@ RELEASE = Release(
 )  # fmt: skip
 INDEX = IndexIdentity(
     organization_id=ORGANIZATION, year=2023, embedder="hash-384", embedder_digest="e" * 64, dimension=384,
-    chunker_version="tokens-256-40", corpus_digest="c" * 64, parameters=HnswParameters(),
+    chunker_version="tokens-256-40", corpus_digest="c" * 64, rule_digest=RULE.digest,
 )  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def _versions(envelope: dict[str, object], release_id: str, titles: dict[str, st
                 "index_version": INDEX.version, "year": 2023, "embedder": "hash-384", "embedder_digest": "e" * 64,
                 "precision_used": "halfvec", "dimension": 384, "chunker_version": INDEX.chunker_version,
                 "corpus_digest": "c" * 64, "document_count": 2, "chunk_count": 2,
-                "parameters": HnswParameters().as_json(), "code_version": "1",
+                "parameters": INDEX.recorded(IndexParameters("exact")), "code_version": CODE_VERSION,
             }
         ],
         "documents": [
