@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from compliance_assets.chunks import store as chunk_store
 from compliance_assets.chunks.chunker import chunker_for
-from compliance_assets.embeddings import claims
+from compliance_assets.embeddings import claims, store
 from compliance_assets.embeddings.encode import BATCH_CHUNKS, encode
 from resources.ahead import Done
 from resources.embedder import Embedder
@@ -189,6 +189,8 @@ class _Worker:
                 encode(conn, self._embedder, batch, self._shift.encoded)
             conn.commit()
             if batch:
+                store.first_statistics(conn, year)
+                conn.commit()
                 return True
             self._seen[year] = news
         return False

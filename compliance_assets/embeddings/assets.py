@@ -42,6 +42,8 @@ def embeddings(
     started, year, version = time.monotonic(), int(context.partition_key), chunker_for(embedder).version
     encoded = 0
     with postgres.connect() as conn:
+        store.first_statistics(conn, year)
+        conn.commit()
         waiting = store.count_pending(conn, year, version, embedder.digest)
 
     def advance(count: int) -> None:
@@ -57,6 +59,7 @@ def embeddings(
         work=lambda conn, batch: encode(conn, embedder, batch, advance),
     )
     with postgres.connect() as conn:
+        store.first_statistics(conn, year)
         total, _ = store.parity(conn, year, version, embedder.digest)
         state = chunk_store.state_of_year(conn, year, version)
     seconds = time.monotonic() - started

@@ -69,6 +69,11 @@ def insert(conn: Connection, model: str, precision: str, digests: Sequence[str],
     )
 
 
+def first_statistics(conn: Connection, year: int) -> None:
+    """Let the planner look at tables that were filled since they were empty: without it, it joins them row by row."""
+    conn.execute("CALL compliance.first_statistics(%s)", [year])
+
+
 def parity(conn: Connection, year: int, version: str, model: str) -> tuple[int, int]:
     """(chunks of the year's live documents, those of them whose text and header have a vector of the model)."""
     row = conn.execute(

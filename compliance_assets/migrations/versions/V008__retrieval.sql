@@ -30,4 +30,19 @@ CREATE POLICY organization ON compliance.lexical_indexes USING (organization_id 
 -- Not for the auditor: it says nothing that the chunks do not say, and what a search found is recorded with the decision.
 GRANT SELECT, INSERT, DELETE ON compliance.lexical_indexes TO compliance_app;
 
+-- The planner's first look at tables that a bulk load has filled since the last one: as empty as it believes them to be, it joins
+-- every row with every other. Later looks are autovacuum's.
+CREATE PROCEDURE compliance.first_statistics(y integer) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE name regclass;
+BEGIN
+    FOR name IN SELECT oid::regclass FROM pg_class
+                WHERE oid = ANY (ARRAY[to_regclass('compliance.documents'), to_regclass('compliance.embeddings'),
+                                       to_regclass('compliance.chunks_' || y)])
+                  AND reltuples <= 0 AND pg_relation_size(oid) > 0 LOOP
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', name);
+    END LOOP;
+END $$;
+REVOKE ALL ON PROCEDURE compliance.first_statistics(integer) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE compliance.first_statistics(integer) TO compliance_app;
+
 RESET ROLE;
