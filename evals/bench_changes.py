@@ -9,7 +9,6 @@ deletion from the moment the file was unlinked.
 
 import json
 import random
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,16 +18,15 @@ from pathlib import Path
 import click
 import dagster as dg
 
-from compliance_assets import commands
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
 from compliance_assets.normalised_documents.removals import Times, times_of
 from compliance_assets.raw_pulls.labels import MANIFEST_NAME
 from compliance_assets.year_index.search import ask, search
+from evals.bench_ingestion import FILINGS, copy_of, timed_ingest
 from evals.scratch_deployment import scratch_deployment
 from resources.progress import Terminal
 
-FILINGS = Path(__file__).parents[2] / "shared" / "data" / "financebench"
 YEARS = (2021, 2022, 2023, 2024)
 CATEGORIES = ("Northwind", "Southwind", "Eastwind", "Westwind")
 WORDS = (
@@ -156,34 +154,15 @@ def measure_cost(source: Path, files: int, embedder: str) -> Cost:
     """Ingest a folder whole, again, and with one file in a hundred changed. The model is loaded before."""
     with Terminal() as progress, scratch_deployment(embedder, progress) as deployment:
         corpus = deployment.settings.data_dir / "source"
-        rows = _copy(source, corpus, files)
+        paths = copy_of(source, corpus, files)
         deployment.embedder.encode(["the first call loads the model"])
-        whole, full = _timed_ingest(deployment, corpus)
-        _, nothing = _timed_ingest(deployment, corpus)
-        changed = [corpus / row["path"] for row in rows[::100]]
+        whole, full = timed_ingest(deployment, corpus)
+        _, nothing = timed_ingest(deployment, corpus)
+        changed = paths[::100]
         for path in changed:
             _write_anew(path)
-        after, change = _timed_ingest(deployment, corpus)
-        return Cost(len(rows), len(changed), whole.chunks_encoded, after.chunks_encoded, full, nothing, change)
-
-
-def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:
-    started = time.monotonic()
-    report = commands.ingest(deployment, str(corpus))
-    if not report.checks_passed:
-        raise click.ClickException(f"checks failed: {report.failed_checks}")
-    return report, time.monotonic() - started
-
-
-def _copy(source: Path, target: Path, files: int) -> list[dict[str, str]]:
-    """Some of the files of a labelled source, spread evenly over its manifest, with their labels; returns the rows."""
-    rows = [json.loads(line) for line in (source / MANIFEST_NAME).read_text().splitlines() if line.strip()]
-    chosen = rows[:: max(1, len(rows) // files)][:files] if files else rows
-    for row in chosen:
-        (target / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / row["path"], target / row["path"])
-    (target / MANIFEST_NAME).write_text("".join(json.dumps(row) + "\n" for row in chosen))
-    return chosen
+        after, change = timed_ingest(deployment, corpus)
+        return Cost(len(paths), len(changed), whole.chunks_encoded, after.chunks_encoded, full, nothing, change)
 
 
 def _write_anew(path: Path) -> None:
@@ -218,7 +197,7 @@ def measure_deletion(deletions: int, kept: int) -> tuple[Deletion, list[float]]:
         folder = deployment.settings.data_dir / "source"
         notes = generated_notes(deletions, kept)
         _write(folder, notes)
-        _timed_ingest(deployment, folder)
+        timed_ingest(deployment, folder)
         doomed, staying = notes[:deletions], [note for note in notes[deletions:] if note.twin_of]
         before = found_by_their_text(deployment, doomed)
         with dg.DagsterInstance.from_config(str(deployment.settings.dagster_home)) as instance:

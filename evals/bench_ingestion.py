@@ -90,17 +90,18 @@ def _turned(libraries: Mapping[Library, Path], number: int) -> list[tuple[Librar
 
 def _round(source: Path, files: int, libraries: Mapping[Library, Path]) -> Round:
     with Terminal() as progress, scratch_deployment("minilm", progress) as deployment:
-        corpus = copy_of(source, deployment.settings.data_dir / "source", files)
+        corpus = deployment.settings.data_dir / "source"
+        copy_of(source, corpus, files)
         deployment.embedder.encode(["the first call loads the model"])
-        report, ingestion = _timed_ingest(deployment, corpus)
+        report, ingestion = timed_ingest(deployment, corpus)
         texts, chunks = _encoded_texts(deployment)
         started = time.monotonic()
         deployment.embedder.encode(texts)
         bare = time.monotonic() - started
         taken = _beside(deployment, corpus, libraries)
-        _, nothing_new = _timed_ingest(deployment, corpus)
+        _, nothing_new = timed_ingest(deployment, corpus)
         _change_one_file(corpus)
-        changed, one_changed = _timed_ingest(deployment, corpus)
+        changed, one_changed = timed_ingest(deployment, corpus)
         return Round(
             documents=report.documents.get("ok", 0),
             pages=report.pages,
@@ -134,7 +135,8 @@ def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Pa
     return tuple(taken)
 
 
-def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:
+def timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:
+    """What taking a folder in came to, and the seconds that it took. Raises ClickException where a check does not pass."""
     started = time.monotonic()
     report = commands.ingest(deployment, str(corpus))
     if not report.checks_passed:
@@ -142,15 +144,15 @@ def _timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.Corpus
     return report, time.monotonic() - started
 
 
-def copy_of(source: Path, target: Path, files: int) -> Path:
-    """Some of the files of a labelled source, spread evenly over its manifest, with their labels."""
+def copy_of(source: Path, target: Path, files: int) -> list[Path]:
+    """Some of the files of a labelled source, spread evenly over its manifest, with their labels; returns where they lie."""
     rows = [json.loads(line) for line in (source / MANIFEST_NAME).read_text().splitlines() if line.strip()]
     chosen = rows[:: max(1, len(rows) // files)][:files] if files else rows
     for row in chosen:
         (target / row["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / row["path"], target / row["path"])
     (target / MANIFEST_NAME).write_text("".join(json.dumps(row) + "\n" for row in chosen))
-    return target
+    return [target / row["path"] for row in chosen]
 
 
 def _change_one_file(corpus: Path) -> None:

@@ -78,7 +78,9 @@ def main(source: Path, files: int, counts: tuple[int, ...], rounds: int, out: Pa
 
 def _share(source: Path, files: int, workers: int) -> Shared:
     with scratch_deployment("minilm") as deployment:
-        _read(deployment, copy_of(source, deployment.settings.data_dir / "source", files))
+        corpus = deployment.settings.data_dir / "source"
+        copy_of(source, corpus, files)
+        _read(deployment, corpus)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         processes = [_start(deployment) for _ in range(workers)]
         answers = [json.loads(process.communicate()[0]) for process in processes]

@@ -11,10 +11,10 @@ import numpy as np
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
 from compliance_assets.year_index import passage_store
-from compliance_assets.year_index.glossary import lines_behind
-from compliance_assets.year_index.lexical import LexicalEntry, LexicalIndex, build, digest_of_pieces
-from compliance_assets.year_index.question import focused, parts_of
+from compliance_assets.year_index.lexical import LexicalEntry, LexicalIndex
+from compliance_assets.year_index.question import focused, parts_of, with_lines
 from compliance_assets.year_index.ranking import Place, depth_for, fused, merged, spread
+from compliance_assets.year_index.recall import unit
 from compliance_assets.year_index.scopes import scope_of
 from evals.retrieval_corpora import Question
 from evals.retrieval_scores import Answered, Passage
@@ -86,7 +86,7 @@ class Laboratory:
         texts = np.asarray([row[-2].to_numpy() for row in rows], np.float32)
         empty = np.zeros(self._embedder.dimension, np.float32)
         headers = np.asarray([row[-1].to_numpy() if row[-1] else empty for row in rows], np.float32)
-        self._vectors = {False: _unit(texts), True: _unit(texts + headers)}
+        self._vectors = {False: unit(texts), True: unit(texts + headers)}
         self._by_id = {chunk.chunk_id: chunk for chunk in self._chunks}
         self._years = np.asarray([chunk.year for chunk in self._chunks])
         self._words = {headed: self._lexical(headed) for headed in (False, True)}
@@ -142,25 +142,19 @@ class Laboratory:
         return self._encoded[text]
 
     def _lexical(self, headed: bool) -> dict[int, LexicalIndex]:
-        found = {}
-        for year in sorted({chunk.year for chunk in self._chunks}):
-            pieces = build(
+        return {
+            year: LexicalIndex.of(
                 LexicalEntry(c.chunk_id, c.place.doc_id, c.category, c.header if headed else "", c.text)
                 for c in self._chunks
                 if c.year == year
             )
-            found[year] = LexicalIndex(pieces, digest_of_pieces(pieces))
-        return found
+            for year in sorted({chunk.year for chunk in self._chunks})
+        }
 
 
 def _texts(question: str, scope: RetrievalScope, variant: Variant) -> list[str]:
     parts = parts_of(question) if variant.parts else ()
     texts = [focused(each, scope) if variant.focus else each for each in parts or (question,)]
     if variant.statement_lines:
-        texts = [" ".join((each, *lines_behind(each))) for each in texts]
+        texts = [with_lines(each) for each in texts]
     return list(dict.fromkeys(texts))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)

@@ -20,9 +20,10 @@ from compliance_assets.normalised_documents.ocr.settings import EngineChoice, Oc
 from compliance_assets.normalised_documents.parse import parse, parser_with
 from compliance_assets.normalised_documents.parsed import Parsed as ParsedText
 from compliance_assets.normalised_documents.worker import ParserPool
-from compliance_assets.year_index.lexical import LexicalEntry, LexicalIndex, build, digest_of_pieces
+from compliance_assets.year_index.lexical import LexicalEntry, LexicalIndex
 from compliance_assets.year_index.question import searched_as
 from compliance_assets.year_index.ranking import Place, depth_for, fused, merged, spread
+from compliance_assets.year_index.recall import unit
 from compliance_assets.year_index.retrieved import Retrieved
 from evals.golden.golden_set import Row, plan_of, render_row
 from evals.golden.rules import CATEGORY, path_of, rules_of
@@ -118,22 +119,19 @@ def vectors_of(chunks: Sequence[Chunk], embedder: Embedder) -> np.ndarray:
     """What chunks are searched by: of their text plus their header, each encoded once, at unit length."""
     texts = list(dict.fromkeys(text for chunk in chunks for text in (chunk.text, chunk.header) if text))
     vector = dict(zip(texts, embedder.encode(texts), strict=True))
-    sums = np.array([vector[chunk.text] + vector.get(chunk.header, 0) for chunk in chunks])
-    unit: np.ndarray = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    return unit
+    return unit(np.array([vector[chunk.text] + vector.get(chunk.header, 0) for chunk in chunks]))
 
 
 def words_of(chunks: Sequence[Chunk]) -> dict[int, LexicalIndex]:
     """year -> the lexical index of its chunks."""
-    found = {}
-    for year in sorted({chunk.year for chunk in chunks}):
-        pieces = build(
+    return {
+        year: LexicalIndex.of(
             LexicalEntry(chunk.chunk_id, chunk.doc_id, chunk.filer_category, chunk.header, chunk.text)
             for chunk in chunks
             if chunk.year == year
         )
-        found[year] = LexicalIndex(pieces, digest_of_pieces(pieces))
-    return found
+        for year in sorted({chunk.year for chunk in chunks})
+    }
 
 
 def materials(

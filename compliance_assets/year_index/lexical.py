@@ -101,6 +101,12 @@ class LexicalIndex:
                 remedy="Make room there, or name another folder in TMPDIR.",
             ) from problem
 
+    @classmethod
+    def of(cls, entries: Iterable[LexicalEntry]) -> "LexicalIndex":
+        """An index of these entries that is kept nowhere."""
+        pieces = build(entries)
+        return cls(pieces, digest_of_pieces(pieces))
+
     def __len__(self) -> int:
         """How many chunks it holds."""
         return self._searcher.num_docs

@@ -15,14 +15,14 @@ _SMALL_WORDS = {"the", "and", "for", "inc", "ltd", "plc", "corp", "company", "gr
 
 
 def searched_as(question: str, scope: RetrievalScope) -> tuple[str, ...]:
-    """The texts that a question is searched with: all of it, then each of its parts where it asks for several things.
+    """A question as texts to encode: all of it, then each of its parts where it asks for several things.
 
     The name of the scope's category and its years stand in every document inside the scope: as words of the question they
     only favour the pages that repeat them most.
     """
     whole = focused(question, scope)
     parts = [focused(part, scope) for part in parts_of(question)]
-    return tuple(_with_lines(text) for text in dict.fromkeys((whole, *parts)))
+    return tuple(with_lines(text) for text in dict.fromkeys((whole, *parts)))
 
 
 def parts_of(question: str) -> Sequence[str]:
@@ -57,5 +57,6 @@ def _names_of(category: str | None) -> Iterable[str]:
     return sorted({category, *words}, key=lambda name: (-len(name), name))
 
 
-def _with_lines(text: str) -> str:
+def with_lines(text: str) -> str:
+    """The text with the statement lines that its terms rest on."""
     return " ".join((text, *lines_behind(text)))
