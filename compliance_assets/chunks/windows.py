@@ -87,10 +87,7 @@ def _fitting_pieces(text: str, sentence: tuple[int, int], token_starts: Sequence
 
 
 def _group(pieces: Sequence[Span], size: WindowSize, tables: Mapping[int, int]) -> list[Span]:
-    """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows.
-
-    Nothing overlaps into a window that a table begins.
-    """
+    """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows."""
     windows: list[Span] = []
     first = 0
     while first < len(pieces):
@@ -99,7 +96,7 @@ def _group(pieces: Sequence[Span], size: WindowSize, tables: Mapping[int, int]) 
         windows.append(Span(window[0].start, window[-1].end, sum(piece.tokens for piece in window)))
         if after == len(pieces):
             break
-        first = after if after in tables else _overlap_start(pieces, first, after, size)
+        first = _overlap_start(pieces, first, after, size, tables)
     return windows
 
 
@@ -117,9 +114,13 @@ def _fill(pieces: Sequence[Span], first: int, size: WindowSize, tables: Mapping[
     return after
 
 
-def _overlap_start(pieces: Sequence[Span], first: int, after: int, size: WindowSize) -> int:
-    """Where the next window starts: as far back as the overlap allows, but with room for the piece that did not fit."""
-    room = min(size.overlap, size.tokens - pieces[after].tokens)
+def _overlap_start(pieces: Sequence[Span], first: int, after: int, size: WindowSize, tables: Mapping[int, int]) -> int:
+    """Where the next window starts: as far back as the overlap allows, but with room for what did not fit.
+
+    That is the piece, or the whole of a table that begins with it; a table longer than a window is cut wherever it starts.
+    """
+    table = tables.get(after, 0)
+    room = min(size.overlap, size.tokens - (table if 0 < table <= size.tokens else pieces[after].tokens))
     start, tokens = after, 0
     while (
         start - 1 > first
