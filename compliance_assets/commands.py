@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compliance_assets import keys
 from compliance_assets.audit_ledger.checkpoints import checkpoint_ledger
@@ -29,6 +30,9 @@ from compliance_assets.raw_pulls.connector import FilesystemConnector, source_id
 from compliance_assets.year_index.backlog import stale_years
 from evals.gold_pages import Page, gold_pages_of, score_gold_pages
 from resources.location import canonical_uri
+
+if TYPE_CHECKING:
+    from dagster import AssetKey
 
 #: A run that writes entries ends with a checkpoint over them.
 INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX, keys.LEDGER_CHECKPOINTS)
@@ -214,13 +218,14 @@ def usable_question(text: str) -> str:
 
 def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
     from compliance_assets.definitions import build_defs
-    from jobs.in_process import run_job
+    from jobs.in_process import dagster_instance, run_job
 
     uri = canonical_uri(folder)
     FilesystemConnector(uri).list()  # refuse a folder that is not there before it becomes a source of every pull
     with deployment.postgres.connect() as conn:
         pull_store.register_source(conn, source_id_of(uri), uri)
-    outcome = run_job(build_defs(deployment), deployment.settings, "intake")
+    with dagster_instance(deployment.settings) as instance:
+        outcome = run_job(build_defs(deployment), instance, "intake")
     report.failed_checks += outcome.failed_checks
     report.documents_read = int(str(outcome.metadata.get("normalised_documents", {}).get("read_now", 0)))
     unreachable = outcome.metadata.get("raw_pulls", {}).get("unreachable_sources")
@@ -232,16 +237,19 @@ def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
         report.not_ok, report.pages = document_store.not_ok(conn), document_store.page_count(conn)
 
 
-def _run_years(deployment: Deployment, years: Sequence[int], report: CorpusReport, assets: Sequence[object]) -> None:
+def _run_years(
+    deployment: Deployment, years: Sequence[int], report: CorpusReport, assets: Sequence["AssetKey"]
+) -> None:
     from compliance_assets.definitions import build_defs
-    from jobs.in_process import run_job
+    from jobs.in_process import dagster_instance, run_job
 
     defs = build_defs(deployment)
-    for year in years:
-        outcome = run_job(defs, deployment.settings, "corpus_to_ledger", partition=str(year), assets=assets)  # type: ignore[arg-type]
-        report.years.append(year)
-        report.failed_checks += [f"{year}:{check}" for check in outcome.failed_checks]
-        report.chunks_encoded += int(str(outcome.metadata.get("embeddings", {}).get("encoded_now", 0)))
+    with dagster_instance(deployment.settings) as instance:
+        for year in years:
+            outcome = run_job(defs, instance, "corpus_to_ledger", partition=str(year), assets=assets)
+            report.years.append(year)
+            report.failed_checks += [f"{year}:{check}" for check in outcome.failed_checks]
+            report.chunks_encoded += int(str(outcome.metadata.get("embeddings", {}).get("encoded_now", 0)))
 
 
 def _stale(deployment: Deployment) -> list[int]:

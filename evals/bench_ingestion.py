@@ -5,6 +5,9 @@ that it encoded (of each chunk its text and its header, each text once), in memo
 and the server up. With `--beside` the round also takes the same files in with LlamaIndex and with Haystack: their defaults, the
 same weights, the same server, the model loaded as well. The ratio of a round compares neighbours in time: a machine that slows
 down slows all of them; which library comes first changes from round to round.
+
+Pages without a text layer are left out (`--ocr none`): neither the encoder nor the other libraries read them. Of a piece that is
+longer than the model's limit the other libraries' vectors know the beginning alone, so the tokens that were read are counted too.
 """
 
 import json
@@ -16,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
+from psycopg import sql
 
 from compliance_assets import commands
 from compliance_assets.deployment import Deployment
@@ -25,6 +29,7 @@ from evals.scratch_deployment import scratch_deployment
 from resources.embedder.word_piece import minilm_folder
 from resources.progress import Terminal
 
+SPECIAL_TOKENS = 2  # of each input, within the limit
 FILINGS = Path(__file__).parents[2] / "shared" / "data" / "financebench"
 
 
@@ -36,13 +41,14 @@ class Round:
     pages: int
     chunks: int
     distinct_texts: int
+    tokens: int
     precision: str
     ingestion: float
     bare_encoder: float
     nothing_new: float
     one_file_changed: float
     texts_encoded_for_the_changed_file: int
-    beside: tuple[Taken, ...] = ()
+    beside: tuple["Beside", ...] = ()
 
     def measures(self) -> dict[str, float]:
         """What the table shows of a round."""
@@ -55,9 +61,30 @@ class Round:
             "chunks/s, bare encoder": self.chunks / self.bare_encoder,
             "nothing new, s": self.nothing_new,
             "one file changed, s": self.one_file_changed,
-            **{f"{taken.library}, s": taken.seconds for taken in self.beside},
-            **{f"pages/s, {taken.library}": self.pages / taken.seconds for taken in self.beside},
-            **{f"{taken.library} / ours": taken.seconds / self.ingestion for taken in self.beside},
+            "tokens/s that a vector has read": self.tokens / self.ingestion,
+            **{name: value for each in self.beside for name, value in each.measures(self).items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One ingestion by another library: its pieces, their tokens, and those of them that its model read."""
+
+    library: str
+    version: str
+    seconds: float
+    pieces: int
+    tokens: int
+    tokens_read: int
+
+    def measures(self, ours: Round) -> dict[str, float]:
+        """What the table shows of it, beside the round's own ingestion."""
+        return {
+            f"{self.library}, s": self.seconds,
+            f"pages/s, {self.library}": ours.pages / self.seconds,
+            f"tokens/s read, {self.library}": self.tokens_read / self.seconds,
+            f"{self.library} / ours, time": self.seconds / ours.ingestion,
+            f"ours / {self.library}, tokens/s": (ours.tokens / ours.ingestion) / (self.tokens_read / self.seconds),
         }
 
 
@@ -68,12 +95,13 @@ class Round:
 )
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--beside", is_flag=True, help="Also LlamaIndex and Haystack, installed under --environments.")
+@click.option("--ocr", type=click.Choice(["none", "auto"]), default="none", show_default=True)
 @click.option("--environments", type=click.Path(path_type=Path), default=Path("build/beside"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("bench_results/ingestion.json"), show_default=True)
-def main(source: Path, files: int, rounds: int, beside: bool, environments: Path, out: Path) -> None:
+def main(source: Path, files: int, rounds: int, beside: bool, ocr: str, environments: Path, out: Path) -> None:
     """Measure and print; the numbers of every round go to OUT, a picture beside it."""
     libraries = {library: environment_of(library, environments.absolute()) for library in LIBRARIES} if beside else {}
-    measured = [_round(source, files, dict(_turned(libraries, number))) for number in range(rounds)]
+    measured = [_round(source, files, ocr, dict(_turned(libraries, number))) for number in range(rounds)]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([{**asdict(r), **r.measures()} for r in measured], indent=2) + "\n")
     _print(measured)
@@ -88,8 +116,8 @@ def _turned(libraries: Mapping[Library, Path], number: int) -> list[tuple[Librar
     return pairs[turn:] + pairs[:turn]
 
 
-def _round(source: Path, files: int, libraries: Mapping[Library, Path]) -> Round:
-    with Terminal() as progress, scratch_deployment("minilm", progress) as deployment:
+def _round(source: Path, files: int, ocr: str, libraries: Mapping[Library, Path]) -> Round:
+    with Terminal() as progress, scratch_deployment("minilm", progress, ocr=ocr) as deployment:
         corpus = deployment.settings.data_dir / "source"
         copy_of(source, corpus, files)
         deployment.embedder.encode(["the first call loads the model"])
@@ -107,6 +135,7 @@ def _round(source: Path, files: int, libraries: Mapping[Library, Path]) -> Round
             pages=report.pages,
             chunks=chunks,
             distinct_texts=len(texts),
+            tokens=sum(_tokens(deployment, texts)),
             precision=deployment.embedder.precision,
             ingestion=ingestion,
             bare_encoder=bare,
@@ -117,7 +146,7 @@ def _round(source: Path, files: int, libraries: Mapping[Library, Path]) -> Round
         )
 
 
-def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Path]) -> tuple[Taken, ...]:
+def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Path]) -> tuple[Beside, ...]:
     """The same files with each library, into a schema of the same server that is dropped again."""
     if not libraries:
         return ()
@@ -129,10 +158,24 @@ def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Pa
     for library, python in libraries.items():
         with deployment.postgres.connect_as_owner() as conn:
             conn.execute("CREATE SCHEMA beside")
-        taken.append(ingest_with(library, python, plain, minilm_folder(), embedded.start(), "beside"))
+        done = ingest_with(library, python, plain, minilm_folder(), embedded.start(), "beside")
         with deployment.postgres.connect_as_owner() as conn:
+            table, column = (sql.Identifier(name) for name in library.texts)
+            rows = conn.execute(sql.SQL("SELECT {} FROM beside.{}").format(column, table)).fetchall()
             conn.execute("DROP SCHEMA beside CASCADE")
+        tokens = _tokens(deployment, [text for (text,) in rows])
+        taken.append(_taken(done, tokens))
     return tuple(taken)
+
+
+def _taken(done: Taken, tokens: Sequence[int]) -> Beside:
+    read = sum(min(each, done.reads - SPECIAL_TOKENS) for each in tokens)
+    return Beside(done.library, done.version, done.seconds, len(tokens), sum(tokens), read)
+
+
+def _tokens(deployment: Deployment, texts: Sequence[str]) -> list[int]:
+    """Of each text, special tokens not counted."""
+    return [len(spans) for spans in deployment.embedder.token_spans(texts)]
 
 
 def timed_ingest(deployment: Deployment, corpus: Path) -> tuple[commands.CorpusReport, float]:
@@ -185,11 +228,14 @@ def _print(rounds: Sequence[Round]) -> None:
         f"{first.precision}, n = {len(rounds)} rounds"
     )
     for taken in first.beside:
-        click.echo(f"{taken.library} {taken.version}: {taken.pieces:,} pieces")
-    click.echo(f"{'measure':<28}{'median':>10}{'min':>10}{'max':>10}")
+        share = taken.tokens_read / taken.tokens
+        click.echo(
+            f"{taken.library} {taken.version}: {taken.pieces:,} pieces, the model read {share:.0%} of their tokens"
+        )
+    click.echo(f"{'measure':<34}{'median':>10}{'min':>10}{'max':>10}")
     for name in first.measures():
         values = [r.measures()[name] for r in rounds]
-        click.echo(f"{name:<28}{statistics.median(values):>10.2f}{min(values):>10.2f}{max(values):>10.2f}")
+        click.echo(f"{name:<34}{statistics.median(values):>10.2f}{min(values):>10.2f}{max(values):>10.2f}")
 
 
 def _draw(rounds: Sequence[Round], path: Path) -> None:

@@ -28,10 +28,12 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_deployment(embedder: str = "hash", progress: Progress | None = None) -> Iterator[Deployment]:
+def scratch_deployment(
+    embedder: str = "hash", progress: Progress | None = None, *, ocr: str = "auto"
+) -> Iterator[Deployment]:
     """A prepared deployment, empty. What the process's environment says of a deployment does not count."""
     with scratch_folder() as folder:
-        settings = Settings.from_environment({"COMPLIANCE_EMBEDDER": embedder}, data_dir=folder)
+        settings = Settings.from_environment({"COMPLIANCE_EMBEDDER": embedder, "COMPLIANCE_OCR": ocr}, data_dir=folder)
         deployment = Deployment(settings, progress or Silent())
         try:
             deployment.prepare()

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,25 +31,31 @@ class RunOutcome:
     metadata: dict[str, dict[str, object]]
 
 
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The deployment's own. To open it costs as much as a small run: several runs share one."""
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        _close_runs_of_dead_processes(instance)
+        yield instance
+
+
 def run_job(
     defs: dg.Definitions,
-    settings: Settings,
+    instance: dg.DagsterInstance,
     job: str,
     *,
     partition: str | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
 ) -> RunOutcome:
     """Run a job, or some of its assets, to its end. Raises ComplianceError when a step fails for another reason than a check."""
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        _close_runs_of_dead_processes(instance)
-        result = defs.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            asset_selection=assets,
-            run_config=QUIET,
-            raise_on_error=False,
-            tags={"trigger": "manual", HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid())},
-        )
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        asset_selection=assets,
+        run_config=QUIET,
+        raise_on_error=False,
+        tags={"trigger": "manual", HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid())},
+    )
     evaluations = result.get_asset_check_evaluations()
     failed = tuple(f"{e.asset_key.to_user_string()}:{e.check_name}" for e in evaluations if not e.passed and e.blocking)
     if not result.success and not failed:

@@ -11,7 +11,8 @@ from compliance_assets.contracts.canonical import content_id, sha256_hex
 from compliance_assets.contracts.data_subject import data_subjects_in
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
-from compliance_assets.embeddings import store as embedding_store
+from compliance_assets.embeddings.claims import TextClaims
+from compliance_assets.embeddings.encode import encode
 from compliance_assets.raw_pulls import store as pull_store
 from compliance_assets.year_index.build import BuildReport, build_year
 from compliance_assets.year_index.pgvector_store import PGVECTOR
@@ -91,10 +92,10 @@ class SmallCorpus:
         """A vector for every chunk of the year that has none."""
         embedder = self.deployment.embedder
         with self.deployment.postgres.connect() as conn:
-            waiting = embedding_store.claim(conn, year, self.chunker.version, embedder.digest, 10_000)
-            texts = {pending.text_sha256: pending.text for pending in waiting}
-            vectors = embedder.encode(list(texts.values()))
-            embedding_store.insert(conn, embedder.digest, embedder.precision, list(texts), vectors)
+            claims = TextClaims(self.chunker.version, embedder.digest)
+            while batch := claims.take(conn, year, 1_000):
+                encode(conn, embedder, batch)
+                conn.commit()
 
     def find(
         self, question: str, scope: RetrievalScope | None = None, top_k: int = TOP_K, reranker: Reranker | None = None

@@ -6,7 +6,6 @@ from typing import LiteralString
 
 import numpy as np
 from pgvector import HalfVector
-from psycopg import sql
 
 from resources.embedder import Vectors
 from resources.postgres import Connection
@@ -20,14 +19,6 @@ _PENDING: LiteralString = """
                   WHERE digest IS NOT NULL AND NOT EXISTS (SELECT FROM compliance.embeddings e
                     WHERE e.model_digest = %(model)s AND e.text_sha256 = digest))
 """
-_CLAIM = sql.SQL("""
-    WITH claimed AS (SELECT c.text_sha256, c.text, c.header_sha256, c.header {pending}
-                     ORDER BY c.token_count DESC, c.chunk_id LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED)
-    SELECT DISTINCT wanted.* FROM claimed,
-        LATERAL (VALUES (text_sha256, text), (header_sha256, header)) AS wanted (digest, text)
-    WHERE digest IS NOT NULL AND NOT EXISTS (SELECT FROM compliance.embeddings e
-                                             WHERE e.model_digest = %(model)s AND e.text_sha256 = digest)
-""").format(pending=sql.SQL(_PENDING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +27,6 @@ class PendingText:
 
     text_sha256: str
     text: str
-
-
-def claim(conn: Connection, year: int, version: str, model: str, limit: int) -> list[PendingText]:
-    """What chunks wait for, longest first so that a batch pads little; each text once. They are locked until the commit."""
-    rows = conn.execute(_CLAIM, {"year": year, "version": version, "model": model, "limit": limit})
-    return [PendingText(digest, text) for digest, text in rows]
 
 
 def count_pending(conn: Connection, year: int, version: str, model: str) -> int:

@@ -8,6 +8,7 @@ products are summed as whole numbers, of longer ones by `math.fsum`. Both give t
 
 import base64
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,16 +23,24 @@ def half(vector: np.ndarray) -> np.ndarray:
 
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """The cosine of two half-precision vectors, 0 where one of them is null."""
-    wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
-    norms = math.sqrt(_sum(wide_a * wide_a)) * math.sqrt(_sum(wide_b * wide_b))
-    return _sum(wide_a * wide_b) / norms if norms else 0.0
+    return similarities(a, [b])[0]
 
 
-def _sum(products: np.ndarray) -> float:
-    """The sum of exact products, rounded once."""
-    if products.size and np.abs(products).max() * products.size < _SMALL:
-        return math.ldexp(int(np.ldexp(products, _BITS).astype(np.int64).sum()), -_BITS)
-    return math.fsum(products.tolist())
+def similarities(vector: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:
+    """The cosine of a half-precision vector and each of the others, 0 where one of the two is null."""
+    if not others:
+        return []
+    wide, rows = vector.astype(np.float64), np.asarray(others, np.float64)
+    (square,), squares, products = _sums((wide * wide)[None]), _sums(rows * rows), _sums(rows * wide)
+    norms = [math.sqrt(square) * math.sqrt(each) for each in squares]
+    return [product / norm if norm else 0.0 for product, norm in zip(products, norms, strict=True)]
+
+
+def _sums(products: np.ndarray) -> list[float]:
+    """The sum of each row of exact products, rounded once."""
+    if products.shape[1] and np.abs(products).max() * products.shape[1] < _SMALL:
+        return [math.ldexp(each, -_BITS) for each in np.ldexp(products, _BITS).astype(np.int64).sum(axis=1).tolist()]
+    return [math.fsum(row) for row in products.tolist()]
 
 
 def encoded(vector: np.ndarray) -> str:

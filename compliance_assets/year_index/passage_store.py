@@ -39,7 +39,7 @@ def passages_of(
     )
     return {
         chunk_id: Passage(chunk_id, title, Place(*place), start, end, text, half(vector.to_numpy()))
-        for chunk_id, title, *place, start, end, text, vector in rows
+        for chunk_id, title, *place, start, end, text, vector in rows.fetchall()
     }
 
 

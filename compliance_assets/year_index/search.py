@@ -14,7 +14,7 @@ import numpy as np
 from compliance_assets.contracts.errors import IntegrityError, InvalidInput
 from compliance_assets.contracts.hit import Hit, RetrievalMethod, RetrievalScope
 from compliance_assets.year_index import passage_store, store
-from compliance_assets.year_index.exact import half, similarity
+from compliance_assets.year_index.exact import half, similarities
 from compliance_assets.year_index.lexical_cache import OPEN_INDEXES
 from compliance_assets.year_index.passage_store import Passage, passages_of
 from compliance_assets.year_index.pgvector_store import PGVECTOR
@@ -102,16 +102,17 @@ def search(
     if len(kept) < top_k and not all_live and depth < sum(index.chunk_count for index in indexes.values()):
         return search(conn, asked, top_k, reranker, depth * 4)  # what left the corpus stood before what is sought
     methods = {year: _method(asked, index, reranker, words=True) for year, index in indexes.items()}
+    cosines = similarities(asked.vector, [passage.vector for passage, _ in kept])
     return [
         _retrieved(
             rank,
             passage,
-            similarity(asked.vector, passage.vector),
+            cosine,
             methods[found.year_of[passage.chunk_id]],
             score,
             found.lexical_scores.get(passage.chunk_id),
         )
-        for rank, (passage, score) in enumerate(kept, start=1)
+        for rank, ((passage, score), cosine) in enumerate(zip(kept, cosines, strict=True), start=1)
     ]
 
 
@@ -125,7 +126,7 @@ def read_document(conn: Connection, asked: Asked, doc_id: str) -> list[Retrieved
     described = passages_of(conn, [(asked.scope.year, each) for each in chunk_ids], asked.embedder.digest)
     method = _method(asked, index, None, words=False)
     passages = [described[each] for each in chunk_ids if each in described]
-    cosines = [similarity(asked.vector, passage.vector) for passage in passages]
+    cosines = similarities(asked.vector, [passage.vector for passage in passages])
     return [
         _retrieved(rank, passage, cosine, method, cosine, None)
         for rank, (passage, cosine) in enumerate(zip(passages, cosines, strict=True), start=1)

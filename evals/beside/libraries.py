@@ -20,10 +20,11 @@ SCRIPTS = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Another library, and what pip has to install for its script."""
+    """Another library: its script, what pip has to install for it, and the table and column where it keeps its pieces' texts."""
 
     name: str
     script: str
+    texts: tuple[str, str]
     requirements: tuple[str, ...]
 
 
@@ -31,6 +32,7 @@ LIBRARIES = (
     Library(
         "LlamaIndex",
         "llama_index_ingest.py",
+        ("data_llama_index", "text"),
         (
             "llama-index-core",
             "llama-index-embeddings-huggingface",
@@ -41,6 +43,7 @@ LIBRARIES = (
     Library(
         "Haystack",
         "haystack_ingest.py",
+        ("haystack", "content"),
         ("haystack-ai", "pgvector-haystack", "sentence-transformers-haystack", "pypdf"),
     ),
 )
@@ -48,12 +51,12 @@ LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One ingestion by another library: seconds from folder to searchable, and how many pieces it made."""
+    """One ingestion by another library: seconds from folder to searchable, and how many tokens of a piece its model reads."""
 
     library: str
     version: str
     seconds: float
-    pieces: int
+    reads: int
 
 
 def environment_of(library: Library, folder: Path) -> Path:
@@ -99,4 +102,4 @@ def ingest_with(library: Library, python: Path, source: Path, model: Path, url: 
     said = json.loads(done.stdout.strip().splitlines()[-1])
     if not said["hits"]:
         raise RuntimeError(f"{library.name}: nothing could be found afterwards")
-    return Taken(library.name, said["version"], said["seconds"], said["pieces"])
+    return Taken(library.name, said["version"], said["seconds"], said["reads"])

@@ -9,7 +9,10 @@ from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.canonical import sha256_hex
 from compliance_assets.deployment import Deployment
 from compliance_assets.embeddings import store
+from compliance_assets.embeddings.claims import TextClaims
+from compliance_assets.embeddings.store import PendingText
 from resources.embedder import HashEmbedder
+from resources.postgres import Connection
 from tests.rooms import chunk, take_in
 
 MODEL = HashEmbedder().digest
@@ -25,10 +28,15 @@ def chunked(deployment: Deployment, source: Path) -> Deployment:
     return deployment
 
 
+def claim(conn: Connection, year: int, limit: int, model: str = MODEL) -> list[PendingText]:
+    """What a worker that has done nothing yet claims."""
+    return TextClaims(VERSION, model).take(conn, year, limit)
+
+
 def embed(deployment: Deployment, year: int, model: str = MODEL) -> int:
     """Embed what waits in a year; returns how many texts and headers that were."""
     with deployment.postgres.connect() as conn:
-        waiting = {p.text_sha256: p.text for p in store.claim(conn, year, VERSION, model, 1_000)}
+        waiting = {p.text_sha256: p.text for p in claim(conn, year, 1_000, model)}
         store.insert(conn, model, "fp32/numpy", list(waiting), HashEmbedder().encode(list(waiting.values())))
     return len(waiting)
 
@@ -41,7 +49,7 @@ def digests(deployment: Deployment, column: str = "text_sha256") -> set[str]:
 
 def test_the_texts_and_the_headers_of_a_years_chunks_wait_for_a_vector(chunked: Deployment) -> None:
     with chunked.postgres.connect() as conn:
-        claimed = store.claim(conn, 2021, VERSION, MODEL, 10)
+        claimed = claim(conn, 2021, 10)
         assert store.count_pending(conn, 2021, VERSION, MODEL) == 4
         assert store.count_pending(conn, 2019, VERSION, MODEL) == 0
     texts, headers = digests(chunked), digests(chunked, "header_sha256")
@@ -50,12 +58,12 @@ def test_the_texts_and_the_headers_of_a_years_chunks_wait_for_a_vector(chunked: 
     assert all(pending.text_sha256 == sha256_hex(pending.text) for pending in claimed)
 
 
-def test_a_claim_takes_no_more_chunks_than_its_limit_the_longest_first(chunked: Deployment) -> None:
+def test_a_claim_takes_no_more_chunks_than_its_limit_and_the_next_one_goes_on_behind_it(chunked: Deployment) -> None:
+    claims = TextClaims(VERSION, MODEL)
     with chunked.postgres.connect() as conn:
-        claimed = {pending.text_sha256 for pending in store.claim(conn, 2021, VERSION, MODEL, 2)}
-        rows = conn.execute("SELECT text_sha256, token_count FROM compliance.chunks WHERE year = 2021").fetchall()
-    assert len(claimed) == 4  # two texts with their headers
-    assert min(n for digest, n in rows if digest in claimed) >= max(n for digest, n in rows if digest not in claimed)
+        claimed = [{pending.text_sha256 for pending in claims.take(conn, 2021, 2)} for _ in range(2)]
+    assert [len(each) for each in claimed] == [4, 4]  # two texts with their headers
+    assert claimed[0].isdisjoint(claimed[1])
 
 
 def test_a_header_that_has_no_vector_is_waited_for_alone(chunked: Deployment) -> None:
@@ -65,12 +73,12 @@ def test_a_header_that_has_no_vector_is_waited_for_alone(chunked: Deployment) ->
         owner.execute("DELETE FROM compliance.embeddings WHERE text_sha256 = %s", [header])
     with chunked.postgres.connect() as conn:
         assert store.parity(conn, 2021, VERSION, MODEL) == (4, 3)
-        assert [pending.text_sha256 for pending in store.claim(conn, 2021, VERSION, MODEL, 10)] == [header]
+        assert [pending.text_sha256 for pending in claim(conn, 2021, 10)] == [header]
 
 
 def test_two_processes_never_claim_the_same_chunk(chunked: Deployment) -> None:
     with chunked.postgres.connect() as one, chunked.postgres.connect() as other:
-        mine, yours = (store.claim(conn, 2021, VERSION, MODEL, limit) for conn, limit in ((one, 3), (other, 10)))
+        mine, yours = (claim(conn, 2021, limit) for conn, limit in ((one, 3), (other, 10)))
         assert len({pending.text_sha256 for pending in [*mine, *yours]}) == len(mine) + len(yours) == 8
 
 

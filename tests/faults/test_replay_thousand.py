@@ -23,7 +23,7 @@ from compliance_assets.evidence.verification import verify_all
 from compliance_assets.model_decisions import store as decision_store
 from compliance_assets.model_decisions.drain import drain_year
 from compliance_assets.model_decisions.work import WorkItem
-from jobs.in_process import run_job
+from jobs.in_process import dagster_instance, run_job
 from resources.settings import Settings
 from tests.contracts.test_data_subject import cpf_of
 from tests.small_corpus import SmallCorpus, new_deployment
@@ -71,14 +71,9 @@ def decided(database_url: str, session_dir: Path) -> Deployment:
         assert drain_year(deployment.desk, year).postponed == {}
     with deployment.postgres.connect() as conn:
         decision_store.enqueue(conn, items[-BY_JOB:])
-    for year in YEARS:
-        run_job(
-            build_defs(deployment),
-            deployment.settings,
-            "corpus_to_ledger",
-            partition=str(year),
-            assets=commands.DECIDING,
-        )
+    with dagster_instance(deployment.settings) as instance:
+        for year in YEARS:
+            run_job(build_defs(deployment), instance, "corpus_to_ledger", partition=str(year), assets=commands.DECIDING)
     return deployment
 
 
