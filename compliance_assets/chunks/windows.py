@@ -89,9 +89,9 @@ def _fitting_pieces(text: str, sentence: tuple[int, int], token_starts: Sequence
 def _group(pieces: Sequence[Span], size: WindowSize, tables: Mapping[int, int]) -> list[Span]:
     """Fill windows greedily; each next one starts with the last pieces of the one before, as far as the overlap allows."""
     windows: list[Span] = []
-    first = 0
+    first = after = 0
     while first < len(pieces):
-        after = _fill(pieces, first, size, tables)
+        after = _fill(pieces, first, after, size, tables)
         window = pieces[first:after]
         windows.append(Span(window[0].start, window[-1].end, sum(piece.tokens for piece in window)))
         if after == len(pieces):
@@ -100,13 +100,16 @@ def _group(pieces: Sequence[Span], size: WindowSize, tables: Mapping[int, int]) 
     return windows
 
 
-def _fill(pieces: Sequence[Span], first: int, size: WindowSize, tables: Mapping[int, int]) -> int:
-    """The index after the last piece that still fits a window that starts at `first`, or before a table that does not."""
+def _fill(pieces: Sequence[Span], first: int, fresh: int, size: WindowSize, tables: Mapping[int, int]) -> int:
+    """The index after the last piece that still fits a window that starts at `first`, or before a table that does not.
+
+    What begins at `fresh` no window holds yet: it is taken, a table or not.
+    """
     tokens, after = pieces[first].tokens, first + 1
     while (
         after < len(pieces)
         and tokens + pieces[after].tokens <= size.tokens
-        and tokens + tables.get(after, 0) <= size.tokens
+        and (after <= fresh or tokens + tables.get(after, 0) <= size.tokens)
         and pieces[after].end - pieces[first].start <= MAX_WINDOW_CHARACTERS
     ):
         tokens += pieces[after].tokens

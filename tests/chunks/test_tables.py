@@ -69,6 +69,14 @@ def test_a_table_begins_a_window_where_it_does_not_fit_into_the_rest_of_one() ->
     assert any(span.start <= table[0] and span.end >= table[1] for span in spans)
 
 
+def test_before_a_table_longer_than_a_window_no_window_is_overlap_alone() -> None:
+    text = "One line.\n" * 6 + "Cash 1 2\n" * 20
+    (table,) = tables_of(text, 0, len(text))
+    spans = windows_of(text, 0, len(text), words(text), WindowSize(30, 6), [table])
+
+    assert all(before.end < after.end for before, after in itertools.pairwise(spans))
+
+
 @given(
     st.lists(st.sampled_from(["A line of words.", "Cash 1 2", "Debt (3) 4", "TOTAL", "", "Rows 5 6 7"]), max_size=40)
 )
@@ -89,3 +97,4 @@ def test_windows_around_tables_hold_every_character_and_keep_their_size(lines: l
 
     assert all(at in held for at, character in enumerate(text) if not character.isspace())
     assert all(span.tokens <= 30 for span in spans)
+    assert all(before.start < after.start and before.end < after.end for before, after in itertools.pairwise(spans))
