@@ -27,7 +27,7 @@ $(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml
 demo: install ## from a folder to a verified ledger: make demo [SOURCE=dir] [QUESTIONS=file]
 	@$(BIN)/compliance demo $(if $(SOURCE),--source "$(SOURCE)") $(if $(QUESTIONS),--questions "$(QUESTIONS)")
 
-test: install ## the tests; the long fault injections are in faults
+test: install ## the tests; the long ones are in faults
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 dev: install ## the Dagster UI on the demo's data
@@ -109,8 +109,8 @@ fuzz: install ## coverage-guided fuzzing of the parsers of fixed-width files and
 	$(BIN)/python -m tests.fuzz.fuzz_fixed_width --seconds $(or $(SECONDS),60)
 	$(BIN)/python -m tests.fuzz.fuzz_mail --seconds $(or $(SECONDS),60)
 
-faults: install ## the long fault injections: kill -9 at random moments
-	$(BIN)/python -m pytest -m slow tests/faults $(PYTEST_ARGS)
+faults: install ## the long tests: kill -9 at random moments, every change to a ledger, folders of bad files
+	$(BIN)/python -m pytest -m slow tests/faults tests/real $(PYTEST_ARGS)
 
 lock: install ## resolve pyproject.toml into requirements.lock again
 	$(BIN)/pip install --quiet pip-tools

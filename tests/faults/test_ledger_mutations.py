@@ -13,6 +13,7 @@ from evals.ledger_scene import A, Scene
 from evals.ledger_tampering import LIMITS, MUTATIONS, NOT_HELD
 
 Outcomes = dict[str, Outcome]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from evals.receipts import RECEIPTS, receipts_in, score_receipts
 pytestmark = [
     pytest.mark.skipif(not RECEIPTS.is_dir(), reason=f"the receipts are not at {RECEIPTS}"),
     pytest.mark.timeout(300),
+    pytest.mark.slow,
 ]
 
 # Of what is installed, what is asked of the engine at hand. Tesseract alone reads 24 of 34 totals: tills are not what it learnt.

@@ -18,6 +18,7 @@ CORPUS = Path(__file__).parents[2].parent / "shared/data/robust"
 pytestmark = [
     pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the robustness corpus is not at {CORPUS}"),
     pytest.mark.timeout(300),
+    pytest.mark.slow,
 ]
 
 # Dispositions that honour the label. A damaged file may still show its text; it may not pass for read without any.

@@ -8,7 +8,10 @@ from compliance_assets import commands
 from compliance_assets.deployment import Deployment
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "data" / "robust"
-pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the robustness corpus is not at {CORPUS}")
+pytestmark = [
+    pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the robustness corpus is not at {CORPUS}"),
+    pytest.mark.slow,
+]
 
 
 def test_every_file_of_a_folder_of_bad_files_has_a_state_and_a_reason(deployment: Deployment) -> None:
