@@ -53,8 +53,11 @@ def test_a_killed_worker_loses_its_batch_and_nothing_is_done_twice_or_lost(folde
 
     interrupted = 0
     for _ in range(KILLS):
+        done = _done(disturbed)
         victim, other = _work(disturbed), _work(disturbed)
-        time.sleep(moments.uniform(0.8, 2.5))  # the moment itself is what is tested
+        while _done(disturbed) == done and victim.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))  # the moment itself is what is tested
         for process in (victim, other):
             interrupted += process.poll() is None
             _kill(process)
@@ -73,7 +76,7 @@ def test_a_killed_worker_loses_its_batch_and_nothing_is_done_twice_or_lost(folde
 def _source(folder: Path) -> Path:
     """Documents whose every second paragraph stands in another one too."""
     rows = []
-    for number in range(240):
+    for number in range(720):
         path = folder / str(2019 + number % 4) / f"report-{number:03}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         own = (f"Paragraph {p} of report {number}: the limit is {number * p} units. " * 12 for p in range(12))
@@ -101,6 +104,16 @@ def _work(deployment: Deployment) -> "subprocess.Popen[str]":
 def _kill(process: "subprocess.Popen[str]") -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+def _done(deployment: Deployment) -> int:
+    """Grows with every batch that is committed."""
+    with deployment.postgres.connect() as conn:
+        row = conn.execute(
+            "SELECT (SELECT count(*) FROM compliance.chunked_documents) + (SELECT count(*) FROM compliance.embeddings)"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _contents(deployment: Deployment) -> list[list[tuple[object, ...]]]:
