@@ -3,8 +3,10 @@
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,8 @@ from resources.location import canonical_uri
 
 if TYPE_CHECKING:
     from dagster import AssetKey
+
+    from jobs.in_process import RunOutcome
 
 #: A run that writes entries ends with a checkpoint over them.
 INDEXING = (keys.CHUNKS, keys.EMBEDDINGS, keys.YEAR_INDEX, keys.LEDGER_CHECKPOINTS)
@@ -70,9 +74,9 @@ def ingest(deployment: Deployment, folder: str) -> CorpusReport:
     deployment.prepare()
     report = CorpusReport()
     started = time.monotonic()
-    with deployment.ahead.beside() as ahead:  # a year is indexed while texts of the next are encoded
-        _take_in(deployment, folder, report)
-        _run_years(deployment, _stale(deployment), report, assets=INDEXING)
+    with _runs(deployment) as run, deployment.ahead.beside() as ahead:  # a year is indexed while the next is encoded
+        _take_in(deployment, run, folder, report)
+        _run_years(run, _stale(deployment), report, assets=INDEXING)
     report.chunks_encoded += ahead.texts_encoded
     report.seconds = round(time.monotonic() - started, 2)
     return report
@@ -143,8 +147,8 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
     _refuse_unknown_years(deployment, items)
     deployment.prepare()
     report = CorpusReport()
-    with deployment.ahead.beside() as ahead:
-        _take_in(deployment, source, report)
+    with _runs(deployment) as run, deployment.ahead.beside() as ahead:
+        _take_in(deployment, run, source, report)
         stale = _stale(deployment)
         with deployment.postgres.connect() as conn:
             at = served(deployment.desk, conn)
@@ -153,7 +157,7 @@ def demo(deployment: Deployment, source: str, questions: Path | None) -> dict[st
             queued = decision_store.queued_years(conn)
             indexed = decision_store.indexed_years(conn, deployment.settings.years)
             new_filings = years_with_filings(conn, indexed)
-        _run_years(deployment, sorted({*stale, *queued, *new_filings}), report, assets=DECIDING)
+        _run_years(run, sorted({*stale, *queued, *new_filings}), report, assets=DECIDING)
     report.chunks_encoded += ahead.texts_encoded
     envelopes = _envelopes(deployment, items)
     verification = verify_and_record(deployment.postgres, deployment.keyring, deployment.checkpoint_log)
@@ -216,16 +220,22 @@ def usable_question(text: str) -> str:
     return storable(text)
 
 
-def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
+@contextmanager
+def _runs(deployment: Deployment) -> Iterator["Callable[..., RunOutcome]"]:
+    """`run_job` of the deployment: all runs of a command on one instance."""
     from compliance_assets.definitions import build_defs
     from jobs.in_process import dagster_instance, run_job
 
+    with dagster_instance(deployment.settings) as instance:
+        yield partial(run_job, build_defs(deployment), instance)
+
+
+def _take_in(deployment: Deployment, run: "Callable[..., RunOutcome]", folder: str, report: CorpusReport) -> None:
     uri = canonical_uri(folder)
     FilesystemConnector(uri).list()  # refuse a folder that is not there before it becomes a source of every pull
     with deployment.postgres.connect() as conn:
         pull_store.register_source(conn, source_id_of(uri), uri)
-    with dagster_instance(deployment.settings) as instance:
-        outcome = run_job(build_defs(deployment), instance, "intake")
+    outcome = run("intake")
     report.failed_checks += outcome.failed_checks
     report.documents_read = int(str(outcome.metadata.get("normalised_documents", {}).get("read_now", 0)))
     unreachable = outcome.metadata.get("raw_pulls", {}).get("unreachable_sources")
@@ -238,18 +248,13 @@ def _take_in(deployment: Deployment, folder: str, report: CorpusReport) -> None:
 
 
 def _run_years(
-    deployment: Deployment, years: Sequence[int], report: CorpusReport, assets: Sequence["AssetKey"]
+    run: "Callable[..., RunOutcome]", years: Sequence[int], report: CorpusReport, assets: Sequence["AssetKey"]
 ) -> None:
-    from compliance_assets.definitions import build_defs
-    from jobs.in_process import dagster_instance, run_job
-
-    defs = build_defs(deployment)
-    with dagster_instance(deployment.settings) as instance:
-        for year in years:
-            outcome = run_job(defs, instance, "corpus_to_ledger", partition=str(year), assets=assets)
-            report.years.append(year)
-            report.failed_checks += [f"{year}:{check}" for check in outcome.failed_checks]
-            report.chunks_encoded += int(str(outcome.metadata.get("embeddings", {}).get("encoded_now", 0)))
+    for year in years:
+        outcome = run("corpus_to_ledger", partition=str(year), assets=assets)
+        report.years.append(year)
+        report.failed_checks += [f"{year}:{check}" for check in outcome.failed_checks]
+        report.chunks_encoded += int(str(outcome.metadata.get("embeddings", {}).get("encoded_now", 0)))
 
 
 def _stale(deployment: Deployment) -> list[int]:
