@@ -25,6 +25,7 @@ from compliance_assets.raw_pulls.labels import MANIFEST_NAME
 from compliance_assets.year_index.search import ask, search
 from evals.bench_ingestion import FILINGS, copy_of, timed_ingest
 from evals.scratch_deployment import scratch_deployment
+from jobs.in_process import QUIET, dagster_instance
 from resources.progress import Terminal
 
 YEARS = (2021, 2022, 2023, 2024)
@@ -200,7 +201,7 @@ def measure_deletion(deletions: int, kept: int) -> tuple[Deletion, list[float]]:
         timed_ingest(deployment, folder)
         doomed, staying = notes[:deletions], [note for note in notes[deletions:] if note.twin_of]
         before = found_by_their_text(deployment, doomed)
-        with dg.DagsterInstance.from_config(str(deployment.settings.dagster_home)) as instance:
+        with dagster_instance(deployment.settings) as instance:
             tick(deployment, instance)  # the daemon takes one every 30 seconds: this is the one before
             unlinked: dict[str, datetime] = {}
             for note in doomed:
@@ -278,7 +279,6 @@ def tick(deployment: Deployment, instance: dg.DagsterInstance) -> list[dg.RunReq
 def run_requested(deployment: Deployment, instance: dg.DagsterInstance, requests: Iterable[dg.RunRequest]) -> None:
     """The runs that a tick requested, one after the other in this process."""
     from compliance_assets.definitions import build_defs
-    from jobs.in_process import QUIET
 
     defs = build_defs(deployment)
     for request in requests:

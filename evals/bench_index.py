@@ -11,7 +11,6 @@ beside pgbench, then with it.
 
 import json
 import multiprocessing
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from compliance_assets import commands
 from compliance_assets.chunks.chunker import chunker_for
 from compliance_assets.contracts.hit import RetrievalScope
 from compliance_assets.deployment import Deployment
-from compliance_assets.raw_pulls.labels import MANIFEST_NAME
 from compliance_assets.year_index import store
 from compliance_assets.year_index.build import BuildReport, build_year
 from compliance_assets.year_index.exact import half
@@ -37,13 +35,13 @@ from compliance_assets.year_index.recall import ExactNearest, Floats, shares_fou
 from compliance_assets.year_index.search import Asked, search
 from compliance_assets.year_index.vector_store import Built, LiveIndex
 from evals.bench_index_report import draw, tables
+from evals.bench_ingestion import FILINGS, copy_of
 from evals.generated_corpus import CATEGORIES, ClusteredVectors, geometry, store_passages, streams, words
 from evals.pgbench import replayed, statements_of
 from evals.scratch_deployment import scratch_deployment
 from resources.embedder import Embedder
 from resources.postgres import Connection
 
-FILINGS = Path(__file__).parents[2] / "shared" / "data" / "financebench"
 YEAR = 2021
 UNSEEN = 10**12  # a stream of vectors that no passage has
 RECALL_QUERIES, TIMED_QUERIES, WORDS_A_QUESTION = 400, 64, 12
@@ -152,12 +150,7 @@ def _geometries(source: Path, files: int) -> Iterator[dict[str, Any]]:
 def _real_vectors(source: Path, files: int) -> Floats:
     with scratch_deployment("minilm") as deployment:
         chosen = deployment.settings.data_dir / "source"
-        rows = [json.loads(line) for line in (source / MANIFEST_NAME).read_text().splitlines() if line.strip()]
-        rows = rows[:: max(1, len(rows) // files)][:files]
-        for row in rows:
-            (chosen / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / row["path"], chosen / row["path"])
-        (chosen / MANIFEST_NAME).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        copy_of(source, chosen, files)
         commands.ingest(deployment, str(chosen))
         with deployment.postgres.connect() as conn:
             found = conn.execute("SELECT embedding FROM year_index.entries").fetchall()

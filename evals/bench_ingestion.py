@@ -70,21 +70,20 @@ class Round:
 class Beside:
     """One ingestion by another library: its pieces, their tokens, and those of them that its model read."""
 
-    library: str
-    version: str
-    seconds: float
+    taken: Taken
     pieces: int
     tokens: int
     tokens_read: int
 
     def measures(self, ours: Round) -> dict[str, float]:
         """What the table shows of it, beside the round's own ingestion."""
+        library, seconds = self.taken.library, self.taken.seconds
         return {
-            f"{self.library}, s": self.seconds,
-            f"pages/s, {self.library}": ours.pages / self.seconds,
-            f"tokens/s read, {self.library}": self.tokens_read / self.seconds,
-            f"{self.library} / ours, time": self.seconds / ours.ingestion,
-            f"ours / {self.library}, tokens/s": (ours.tokens / ours.ingestion) / (self.tokens_read / self.seconds),
+            f"{library}, s": seconds,
+            f"pages/s, {library}": ours.pages / seconds,
+            f"tokens/s read, {library}": self.tokens_read / seconds,
+            f"{library} / ours, time": seconds / ours.ingestion,
+            f"ours / {library}, tokens/s": (ours.tokens / ours.ingestion) / (self.tokens_read / seconds),
         }
 
 
@@ -126,7 +125,7 @@ def _round(source: Path, files: int, ocr: str, libraries: Mapping[Library, Path]
         started = time.monotonic()
         deployment.embedder.encode(texts)
         bare = time.monotonic() - started
-        taken = _beside(deployment, corpus, libraries)
+        beside = _beside(deployment, corpus, libraries)
         _, nothing_new = timed_ingest(deployment, corpus)
         _change_one_file(corpus)
         changed, one_changed = timed_ingest(deployment, corpus)
@@ -142,7 +141,7 @@ def _round(source: Path, files: int, ocr: str, libraries: Mapping[Library, Path]
             nothing_new=nothing_new,
             one_file_changed=one_changed,
             texts_encoded_for_the_changed_file=changed.chunks_encoded,
-            beside=taken,
+            beside=beside,
         )
 
 
@@ -154,23 +153,19 @@ def _beside(deployment: Deployment, corpus: Path, libraries: Mapping[Library, Pa
     shutil.copytree(corpus, plain, ignore=shutil.ignore_patterns(MANIFEST_NAME))
     embedded = deployment.postgres.embedded
     assert embedded is not None
-    taken = []
+    found = []
     for library, python in libraries.items():
         with deployment.postgres.connect_as_owner() as conn:
             conn.execute("CREATE SCHEMA beside")
-        done = ingest_with(library, python, plain, minilm_folder(), embedded.start(), "beside")
+        taken = ingest_with(library, python, plain, minilm_folder(), embedded.start(), "beside")
         with deployment.postgres.connect_as_owner() as conn:
             table, column = (sql.Identifier(name) for name in library.texts)
             rows = conn.execute(sql.SQL("SELECT {} FROM beside.{}").format(column, table)).fetchall()
             conn.execute("DROP SCHEMA beside CASCADE")
         tokens = _tokens(deployment, [text for (text,) in rows])
-        taken.append(_taken(done, tokens))
-    return tuple(taken)
-
-
-def _taken(done: Taken, tokens: Sequence[int]) -> Beside:
-    read = sum(min(each, done.reads - SPECIAL_TOKENS) for each in tokens)
-    return Beside(done.library, done.version, done.seconds, len(tokens), sum(tokens), read)
+        read = sum(min(each, taken.reads - SPECIAL_TOKENS) for each in tokens)
+        found.append(Beside(taken, len(tokens), sum(tokens), read))
+    return tuple(found)
 
 
 def _tokens(deployment: Deployment, texts: Sequence[str]) -> list[int]:
@@ -227,11 +222,9 @@ def _print(rounds: Sequence[Round]) -> None:
         f" ({first.distinct_texts:,} distinct texts and headers), "
         f"{first.precision}, n = {len(rounds)} rounds"
     )
-    for taken in first.beside:
-        share = taken.tokens_read / taken.tokens
-        click.echo(
-            f"{taken.library} {taken.version}: {taken.pieces:,} pieces, the model read {share:.0%} of their tokens"
-        )
+    for each in first.beside:
+        library, share = f"{each.taken.library} {each.taken.version}", each.tokens_read / each.tokens
+        click.echo(f"{library}: {each.pieces:,} pieces, the model read {share:.0%} of their tokens")
     click.echo(f"{'measure':<34}{'median':>10}{'min':>10}{'max':>10}")
     for name in first.measures():
         values = [r.measures()[name] for r in rounds]
@@ -244,7 +237,7 @@ def _draw(rounds: Sequence[Round], path: Path) -> None:
 
     first = rounds[0]
     names = {"pages/s, raw to index": "this"} | {
-        f"pages/s, {t.library}": f"{t.library} {t.version}" for t in first.beside
+        f"pages/s, {each.taken.library}": f"{each.taken.library} {each.taken.version}" for each in first.beside
     }
     values = [[r.measures()[name] for r in rounds] for name in names]
     medians = [statistics.median(each) for each in values]
