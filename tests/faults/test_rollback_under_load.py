@@ -19,7 +19,7 @@ from tests.model_decisions.conftest import Office
 
 QUESTIONS = 120
 DRAINS, DECIDERS = 2, 3
-FEWEST_MOVES = 6  # how many fit in depends on the machine
+FEWEST_MOVES = 12
 
 
 def test_no_decision_pins_a_release_that_was_not_in_production_when_it_was_made(deployment: Deployment) -> None:
@@ -29,8 +29,8 @@ def test_no_decision_pins_a_release_that_was_not_in_production_when_it_was_made(
     )
     office.corpus.build(2021)
     candidate = scene.ready("Seja breve.")
-    office.ask(*(f"Where are the assets of Northwind held? ({number})" for number in range(QUESTIONS)))
     problems: list[BaseException] = []
+    moves: list[str] = []
     deciding = threading.Event()
     deciding.set()
 
@@ -50,15 +50,21 @@ def test_no_decision_pins_a_release_that_was_not_in_production_when_it_was_made(
             while deciding.is_set():
                 for target in targets:
                     rollback(scene.control, ANA, "Back and forth.", to=target)
+                    moves.append(target)
         except ComplianceError as problem:
             problems.append(problem)
 
-    drains = [threading.Thread(target=drain) for _ in range(DRAINS)]
     mover = threading.Thread(target=move)
-    for thread in (*drains, mover):
-        thread.start()
-    for thread in drains:
-        thread.join(240)
+    mover.start()
+    asked = 0
+    while asked == 0 or (len(moves) < FEWEST_MOVES and not problems):  # how often it moves hangs on the machine
+        office.ask(*(f"Where are the assets of Northwind held? ({asked + number})" for number in range(QUESTIONS)))
+        asked += QUESTIONS
+        drains = [threading.Thread(target=drain) for _ in range(DRAINS)]
+        for thread in drains:
+            thread.start()
+        for thread in drains:
+            thread.join(240)
     deciding.clear()
     mover.join(60)
 
@@ -73,6 +79,6 @@ def test_no_decision_pins_a_release_that_was_not_in_production_when_it_was_made(
                 assert json.loads(entry.body)["release_id"] == serving, f"entry {entry.seq}"
                 decided[serving] += 1
         assert verify_ledger(conn, scene.desk.keyring, deployment.postgres.organization_id).verified
-    assert sum(decided.values()) == QUESTIONS
+    assert sum(decided.values()) == asked
     assert len(decided) == 2, "both decided"
     assert moved >= FEWEST_MOVES
